@@ -1,0 +1,235 @@
+//! Groups: the goroutines of a snapshot that share a signature, or a location.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
+use crate::operation::Operation;
+use crate::record::Record;
+use crate::signature::{Signature, blocked_frame, start_function};
+use crate::snapshot::Snapshot;
+use crate::tables::{Frame, Stack, StackId, StatusId, Tables};
+
+/// By what goroutines are put together. The location words are Delve's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Grouping {
+    /// By signature.
+    #[default]
+    Signature,
+    /// By the innermost location outside the standard library.
+    UserLoc,
+    /// By the innermost location that is not the runtime's own.
+    CurLoc,
+    /// By the `go` statement that started them.
+    GoLoc,
+    /// By the function they were started with.
+    StartLoc,
+    /// By the value of a pprof label.
+    Label(String),
+}
+
+/// One distinct stack within a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Variant {
+    /// The stack.
+    pub stack: StackId,
+    /// The status of the goroutines that have it.
+    pub status: StatusId,
+    /// How many goroutines have it.
+    pub count: u64,
+}
+
+/// Goroutines of one snapshot that belong together. Proven and unproven goroutines never share a
+/// group, so that a verdict holds for each of its goroutines.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The signature of its commonest stack.
+    pub signature: Signature,
+    /// What its goroutines are doing.
+    pub operation: Operation,
+    /// Did the source prove its goroutines leaked?
+    pub leaked: bool,
+    /// How many goroutines.
+    pub count: u64,
+    /// Its distinct stacks, the commonest first.
+    pub variants: Vec<Variant>,
+    /// The longest known wait.
+    pub oldest: Option<Duration>,
+    /// How many of its goroutines have a known wait.
+    pub aged: u64,
+    /// The ids of its goroutines, where known, in rising order.
+    pub ids: Vec<u64>,
+    /// The labels that all its goroutines share.
+    pub labels: BTreeMap<String, String>,
+    /// The value that brought it together where grouped by label.
+    pub key: Option<String>,
+}
+
+impl Group {
+    /// Its commonest stack.
+    #[must_use]
+    pub fn stack<'a>(&self, tables: &'a Tables) -> &'a Stack {
+        tables.stack(self.variants[0].stack)
+    }
+
+    /// The runtime's wait reason of its commonest stack.
+    #[must_use]
+    pub fn state<'a>(&self, tables: &'a Tables) -> &'a str {
+        &tables.status(self.variants[0].status).reason
+    }
+
+    /// Where it is blocked, as its developer would say: the first frame outside the standard
+    /// library, or the start function.
+    #[must_use]
+    pub fn blocked_at<'a>(&self, tables: &'a Tables) -> Option<&'a Frame> {
+        blocked_frame(tables, self.stack(tables))
+    }
+
+    /// The `go` statement that started it, where the source has it.
+    #[must_use]
+    pub fn created_at<'a>(&self, tables: &'a Tables) -> Option<&'a Frame> {
+        self.stack(tables).created_by.map(|id| tables.frame(id))
+    }
+
+    /// The function it was started with.
+    #[must_use]
+    pub fn started_with<'a>(&self, tables: &'a Tables) -> Option<&'a Frame> {
+        start_function(tables, self.stack(tables))
+    }
+}
+
+/// Groups by signature. See [`group_by`].
+#[must_use]
+pub fn groups(snapshot: &Snapshot) -> Vec<Group> {
+    group_by(snapshot, &Grouping::Signature, |_| true)
+}
+
+/// Groups the records that `keep` accepts, the largest group first; the order is the same for the
+/// same snapshot.
+#[must_use]
+pub fn group_by(snapshot: &Snapshot, by: &Grouping, mut keep: impl FnMut(&Record) -> bool) -> Vec<Group> {
+    let tables = &snapshot.tables;
+    // Signatures cost string work; one for each distinct (stack, status), not for each goroutine.
+    let mut kinds: HashMap<(StackId, StatusId), (Signature, Operation), FxBuildHasher> = HashMap::default();
+    let mut index: HashMap<(Key, bool), usize, FxBuildHasher> = HashMap::default();
+    let mut building: Vec<Building> = Vec::new();
+    for record in snapshot.records.iter().filter(|r| keep(r)) {
+        let stack = tables.stack(record.stack);
+        let status = tables.status(record.status);
+        let (signature, operation) = *kinds
+            .entry((record.stack, record.status))
+            .or_insert_with(|| (Signature::of(tables, stack, status), Operation::of(tables, stack, status)));
+        let key = Key::of(by, snapshot, record, signature);
+        let at = *index.entry((key, status.leaked)).or_insert_with_key(|(key, leaked)| {
+            building.push(Building::new(key, *leaked, operation, record));
+            building.len() - 1
+        });
+        building[at].add(record, tables);
+    }
+    let mut groups: Vec<Group> =
+        building.into_iter().map(|b| b.finish(tables, |variant| kinds[&(variant.stack, variant.status)])).collect();
+    groups.sort_by(|a, b| {
+        b.count.cmp(&a.count).then(a.signature.cmp(&b.signature)).then(b.leaked.cmp(&a.leaked)).then(a.key.cmp(&b.key))
+    });
+    groups
+}
+
+/// What the goroutines of a group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Signature(Signature),
+    Place(Option<Box<str>>, u32),
+    Function(Option<Box<str>>),
+    Label(Option<Box<str>>),
+}
+
+impl Key {
+    fn of(by: &Grouping, snapshot: &Snapshot, record: &Record, signature: Signature) -> Self {
+        let tables = &snapshot.tables;
+        let stack = tables.stack(record.stack);
+        let place = |frame: Option<&Frame>| {
+            Self::Place(frame.map(|f| format!("{}\0{}", f.function, f.file).into()), frame.map_or(0, |f| f.line))
+        };
+        match by {
+            Grouping::Signature => Self::Signature(signature),
+            Grouping::UserLoc => place(blocked_frame(tables, stack)),
+            Grouping::CurLoc => place(tables.visible(stack).next()),
+            Grouping::GoLoc => place(stack.created_by.map(|id| tables.frame(id))),
+            Grouping::StartLoc => Self::Function(start_function(tables, stack).map(|f| f.function.clone())),
+            Grouping::Label(key) => Self::Label(
+                tables.labels(record.labels).iter().find(|(k, _)| **k == **key).map(|(_, value)| value.clone()),
+            ),
+        }
+    }
+}
+
+/// A group that is being put together.
+struct Building {
+    group: Group,
+    variants: HashMap<(StackId, StatusId), u64, FxBuildHasher>,
+    last_labels: Option<crate::tables::LabelsId>,
+}
+
+impl Building {
+    fn new(key: &Key, leaked: bool, operation: Operation, first: &Record) -> Self {
+        let key = match key {
+            Key::Label(value) => value.as_deref().map(str::to_owned),
+            _ => None,
+        };
+        Self {
+            group: Group {
+                signature: Signature::default(),
+                operation,
+                leaked,
+                count: 0,
+                variants: vec![Variant { stack: first.stack, status: first.status, count: 0 }],
+                oldest: None,
+                aged: 0,
+                ids: Vec::new(),
+                labels: BTreeMap::new(),
+                key,
+            },
+            variants: HashMap::default(),
+            last_labels: None,
+        }
+    }
+
+    fn add(&mut self, record: &Record, tables: &Tables) {
+        let count = u64::from(record.count);
+        self.group.count += count;
+        *self.variants.entry((record.stack, record.status)).or_insert(0) += count;
+        if let Some(age) = record.age.known() {
+            self.group.aged += count;
+            self.group.oldest = self.group.oldest.max(Some(age));
+        }
+        if record.id != 0 {
+            self.group.ids.push(record.id);
+        }
+        if self.last_labels != Some(record.labels) {
+            let labels = tables.labels(record.labels);
+            if self.last_labels.is_none() {
+                self.group.labels = labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+            } else {
+                self.group.labels.retain(|key, value| labels.iter().any(|(k, v)| **k == **key && **v == **value));
+            }
+            self.last_labels = Some(record.labels);
+        }
+    }
+
+    fn finish(mut self, tables: &Tables, kind: impl Fn(&Variant) -> (Signature, Operation)) -> Group {
+        let mut variants: Vec<Variant> =
+            self.variants.into_iter().map(|((stack, status), count)| Variant { stack, status, count }).collect();
+        // The commonest first; among equals the one whose text sorts first, whatever the source's order.
+        let text = |v: &Variant| {
+            let place = blocked_frame(tables, tables.stack(v.stack));
+            (place.map(|f| (&f.file, f.line)), &tables.status(v.status).reason, v.stack)
+        };
+        variants.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| text(a).cmp(&text(b))));
+        (self.group.signature, self.group.operation) = kind(&variants[0]);
+        self.group.variants = variants;
+        self.group.ids.sort_unstable();
+        self.group
+    }
+}

@@ -1,0 +1,84 @@
+//! The identity of a kind of goroutine.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::function::FunctionName;
+use crate::operation::Operation;
+use crate::record::Status;
+use crate::tables::{Frame, Stack, Tables};
+
+/// The identity of a kind of goroutine: the function it was started with, the first function
+/// outside the standard library it is blocked in, and the operation; names normalised, no lines,
+/// no addresses. It survives a deploy and a Go upgrade. Written as 16 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Signature(u64);
+
+impl Signature {
+    /// The signature of a goroutine with this stack and status.
+    #[must_use]
+    pub fn of(tables: &Tables, stack: &Stack, status: &Status) -> Self {
+        let normalised =
+            |frame: Option<&Frame>| frame.map(|f| FunctionName::new(&f.function).normalised()).unwrap_or_default();
+        let start = if stack.truncated { String::from("...") } else { normalised(start_function(tables, stack)) };
+        let blocked = normalised(blocked_frame(tables, stack));
+        let operation = Operation::of(tables, stack, status).token();
+        let mut hash = Fnv::default();
+        for part in [&*start, &*blocked, operation] {
+            hash.write(part.as_bytes());
+            hash.write(&[0]);
+        }
+        Self(hash.0)
+    }
+}
+
+/// The function a goroutine was started with: its outermost frame. `None` for an empty stack.
+pub(crate) fn start_function<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
+    tables.visible(stack).next_back()
+}
+
+/// Where a goroutine is blocked, as its developer would say: the first frame outside the standard
+/// library; in a goroutine that is all standard library, the function it was started with.
+pub(crate) fn blocked_frame<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
+    tables
+        .visible(stack)
+        .find(|frame| !FunctionName::new(&frame.function).is_std())
+        .or_else(|| start_function(tables, stack))
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Signature {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        u64::from_str_radix(text, 16).map(Self)
+    }
+}
+
+/// FNV-1a, 64 bits: written into files and databases, so it must never change.
+struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}

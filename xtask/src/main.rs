@@ -1,0 +1,2 @@
+//! gostray's developer commands: fixtures, generated tables, benchmarks.
+fn main() {}
