@@ -72,6 +72,11 @@ impl<T> Default for Interner<T> {
 }
 
 impl<T: Hash + Eq> Interner<T> {
+    fn find(&self, value: &T) -> Option<u32> {
+        let hash = FxBuildHasher.hash_one(value);
+        self.index.find(hash, |&at| self.values[at as usize] == *value).copied()
+    }
+
     fn intern(&mut self, value: T) -> u32 {
         let Self { values, index } = self;
         let hash = FxBuildHasher.hash_one(&value);
@@ -116,6 +121,12 @@ impl Tables {
     /// The id of a stack, new or known.
     pub fn add_stack(&mut self, stack: Stack) -> StackId {
         StackId(self.stacks.intern(stack))
+    }
+
+    /// The id of a stack that is known; saves a reader from giving up its buffer for each goroutine.
+    #[must_use]
+    pub fn find_stack(&self, stack: &Stack) -> Option<StackId> {
+        self.stacks.find(stack).map(StackId)
     }
 
     /// The id of a status, new or known.
