@@ -93,6 +93,18 @@ impl Group {
         self.stack(tables).created_by.map(|id| tables.frame(id))
     }
 
+    /// Its records, in the order of the snapshot.
+    pub fn members<'a>(&self, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Record> {
+        // The variants are distinct, but a label or a filter may have parted goroutines of one stack.
+        let ids = self.ids.clone();
+        let kinds: HashMap<(StackId, StatusId), (), FxBuildHasher> =
+            self.variants.iter().map(|v| ((v.stack, v.status), ())).collect();
+        snapshot.records.iter().filter(move |record| {
+            kinds.contains_key(&(record.stack, record.status))
+                && (record.id == 0 || ids.binary_search(&record.id).is_ok())
+        })
+    }
+
     /// The function it was started with.
     #[must_use]
     pub fn started_with<'a>(&self, tables: &'a Tables) -> Option<&'a Frame> {

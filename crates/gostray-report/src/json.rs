@@ -1,0 +1,315 @@
+//! `gostray.snapshot/v1`: stable from the first release; fields are added, never renamed.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use gostray_model::{ChangeKind, Frame, Snapshot, Target};
+use gostray_verdict::{Judged, judge_all};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{Detail, DiffReport, Report};
+
+const SCHEMA: &str = "gostray.snapshot/v1";
+
+/// The goroutines of one process at one instant, grouped and judged.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "gostray.snapshot/v1")]
+struct SnapshotJson {
+    /// Always `gostray.snapshot/v1`.
+    schema: &'static str,
+    /// The process.
+    target: TargetJson,
+    /// When it was taken, RFC 3339; empty where unknown.
+    taken_at: String,
+    /// How long the process was held up for it, in nanoseconds.
+    pause_ns: u64,
+    /// Is nothing known to be missing?
+    complete: bool,
+    /// What is missing, what to be wary of, and how each fact was got.
+    notes: Vec<String>,
+    /// How many goroutines the snapshot holds.
+    goroutines: u64,
+    /// The groups, most suspicious first.
+    groups: Vec<GroupJson>,
+    /// In a diff: the snapshot that this one is compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<BeforeJson>,
+}
+
+/// A process; what the source does not tell is empty or 0.
+#[derive(Serialize, JsonSchema)]
+struct TargetJson {
+    /// `url`, `file`, `process` or `core`.
+    kind: &'static str,
+    /// What the user called it.
+    name: String,
+    /// Its process id.
+    pid: u32,
+    /// The Go release that built it.
+    go_version: String,
+    /// The build id of its executable.
+    build_id: String,
+    /// Its main module.
+    module: String,
+    /// When the process started, RFC 3339.
+    started_at: String,
+}
+
+/// The first snapshot of a diff.
+#[derive(Serialize, JsonSchema)]
+struct BeforeJson {
+    /// The process.
+    target: TargetJson,
+    /// When it was taken, RFC 3339.
+    taken_at: String,
+    /// How many goroutines it holds.
+    goroutines: u64,
+}
+
+/// Goroutines of one kind that share a verdict.
+#[derive(Serialize, JsonSchema)]
+struct GroupJson {
+    /// The identity of the kind, 16 hex digits; the same across deploys and Go upgrades.
+    signature: String,
+    /// How many goroutines.
+    count: u64,
+    /// The runtime's own wait reason of the commonest stack.
+    state: String,
+    /// `proven`, `likely`, `suspect`, `unknown` or `normal`.
+    verdict: &'static str,
+    /// What the verdict rests on.
+    evidence: Vec<EvidenceJson>,
+    /// The longest known wait in nanoseconds; 0 where none is known.
+    oldest_wait_ns: u64,
+    /// The first frame outside the standard library, or the start function.
+    blocked_at: PlaceJson,
+    /// The `go` statement, where the source has it.
+    created_at: PlaceJson,
+    /// The commonest stack, innermost frame first.
+    stack: Vec<PlaceJson>,
+    /// The ids of its goroutines, rising, where known.
+    goroutine_ids: Vec<u64>,
+    /// The pprof labels that all of them share.
+    labels: BTreeMap<String, String>,
+    /// Bytes reachable only through them; 0 where not measured.
+    retained_bytes: u64,
+    /// Who keeps them from being proven, where known.
+    held_by: Vec<String>,
+    /// Its distinct stacks, where there is more than one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    variants: Vec<VariantJson>,
+    /// In a diff: `new`, `grown`, `same`, `shrunk` or `gone`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
+    /// In a diff: goroutines of this signature before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count_before: Option<u64>,
+    /// With `--goroutines`: each of them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    members: Vec<MemberJson>,
+}
+
+/// A fact.
+#[derive(Serialize, JsonSchema)]
+struct EvidenceJson {
+    /// `proof`, `age`, `count`, `growth`, `static`, `peer` or `known`.
+    kind: &'static str,
+    /// The fact.
+    detail: String,
+}
+
+/// A place in the source.
+#[derive(Serialize, JsonSchema, Default)]
+struct PlaceJson {
+    /// The function's symbol name.
+    function: String,
+    /// The file as compiled.
+    file: String,
+    /// The line, from 1; 0 where unknown.
+    line: u32,
+}
+
+/// One distinct stack of a group.
+#[derive(Serialize, JsonSchema)]
+struct VariantJson {
+    /// How many goroutines have it.
+    count: u64,
+    /// Their wait reason.
+    state: String,
+    /// The stack, innermost frame first.
+    stack: Vec<PlaceJson>,
+    /// The `go` statement.
+    created_at: PlaceJson,
+}
+
+/// One goroutine, or several that the source does not tell apart.
+#[derive(Serialize, JsonSchema)]
+struct MemberJson {
+    /// Its id; 0 where unknown.
+    id: u64,
+    /// How many it stands for.
+    count: u32,
+    /// Its wait reason.
+    state: String,
+    /// How long it has waited in nanoseconds; 0 where unknown.
+    wait_ns: u64,
+    /// The goroutine that started it; 0 where unknown.
+    creator_id: u64,
+    /// Its labels.
+    labels: BTreeMap<String, String>,
+}
+
+/// The JSON Schema of the output.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(SnapshotJson);
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
+pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn Write) -> io::Result<()> {
+    let mut json = head(report.snapshot);
+    json.groups = report.judged.iter().map(|judged| group(report.snapshot, judged)).collect();
+    if detail.goroutines {
+        for (json, judged) in json.groups.iter_mut().zip(report.judged) {
+            json.members = members(report.snapshot, judged);
+        }
+    }
+    write(&json, out)
+}
+
+pub(crate) fn write_diff(report: &DiffReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut json = head(report.after);
+    json.before = Some(BeforeJson {
+        target: target(&report.before.target),
+        taken_at: timestamp(report.before.taken_at),
+        goroutines: report.before.goroutines(),
+    });
+    for change in &report.diff.changes {
+        let kind = change.kind();
+        let groups = match kind {
+            ChangeKind::Gone => judge_all(report.before, change.before_groups.clone(), report.policy),
+            _ => judge_all(report.after, change.after_groups.clone(), report.policy),
+        };
+        for judged in &groups {
+            let mut one = group(report.side(change), judged);
+            if kind == ChangeKind::Gone {
+                one.count = 0;
+                one.goroutine_ids = Vec::new();
+            }
+            one.change = Some(match kind {
+                ChangeKind::New => "new",
+                ChangeKind::Grown => "grown",
+                ChangeKind::Same => "same",
+                ChangeKind::Shrunk => "shrunk",
+                ChangeKind::Gone => "gone",
+            });
+            one.count_before = Some(change.before);
+            json.groups.push(one);
+        }
+    }
+    write(&json, out)
+}
+
+fn write(json: &SnapshotJson, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, json)?;
+    writeln!(out)
+}
+
+fn head(snapshot: &Snapshot) -> SnapshotJson {
+    SnapshotJson {
+        schema: SCHEMA,
+        target: target(&snapshot.target),
+        taken_at: timestamp(snapshot.taken_at),
+        pause_ns: nanos(snapshot.pause),
+        complete: snapshot.is_complete(),
+        notes: snapshot.notes.iter().map(|note| note.text.clone()).collect(),
+        goroutines: snapshot.goroutines(),
+        groups: Vec::new(),
+        before: None,
+    }
+}
+
+fn target(target: &Target) -> TargetJson {
+    let text = |field: &Option<String>| field.clone().unwrap_or_default();
+    TargetJson {
+        kind: target.kind.as_str(),
+        name: target.name.clone(),
+        pid: target.pid.unwrap_or(0),
+        go_version: text(&target.go_version),
+        build_id: text(&target.build_id),
+        module: text(&target.module),
+        started_at: timestamp(target.started_at),
+    }
+}
+
+fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
+    let Judged { group, judgement } = judged;
+    let tables = &snapshot.tables;
+    let stack = |stack: &gostray_model::Stack| stack.frames.iter().map(|id| place(Some(tables.frame(*id)))).collect();
+    let variants = group.variants.iter().filter(|_| group.variants.len() > 1);
+    GroupJson {
+        signature: group.signature.to_string(),
+        count: group.count,
+        state: group.state(tables).to_owned(),
+        verdict: judgement.verdict.as_str(),
+        evidence: judgement
+            .evidence
+            .iter()
+            .map(|e| EvidenceJson { kind: e.kind.as_str(), detail: e.detail.clone() })
+            .collect(),
+        oldest_wait_ns: nanos(group.oldest),
+        blocked_at: place(group.blocked_at(tables)),
+        created_at: place(group.created_at(tables)),
+        stack: stack(group.stack(tables)),
+        goroutine_ids: group.ids.clone(),
+        labels: group.labels.clone(),
+        retained_bytes: 0,
+        held_by: Vec::new(),
+        variants: variants
+            .map(|v| {
+                let of = tables.stack(v.stack);
+                VariantJson {
+                    count: v.count,
+                    state: tables.status(v.status).reason.to_string(),
+                    stack: stack(of),
+                    created_at: place(of.created_by.map(|id| tables.frame(id))),
+                }
+            })
+            .collect(),
+        change: None,
+        count_before: None,
+        members: Vec::new(),
+    }
+}
+
+fn members(snapshot: &Snapshot, judged: &Judged) -> Vec<MemberJson> {
+    judged
+        .group
+        .members(snapshot)
+        .map(|record| MemberJson {
+            id: record.id,
+            count: record.count,
+            state: snapshot.tables.status(record.status).reason.to_string(),
+            wait_ns: nanos(record.age.known()),
+            creator_id: record.creator_id,
+            labels: snapshot.tables.labels(record.labels).iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        })
+        .collect()
+}
+
+fn place(frame: Option<&Frame>) -> PlaceJson {
+    frame.map_or_else(PlaceJson::default, |f| PlaceJson {
+        function: f.function.to_string(),
+        file: f.file.to_string(),
+        line: f.line,
+    })
+}
+
+fn nanos(duration: Option<std::time::Duration>) -> u64 {
+    duration.map_or(0, |d| u64::try_from(d.as_nanos()).unwrap_or(u64::MAX))
+}
+
+fn timestamp(time: Option<impl std::fmt::Display>) -> String {
+    time.map(|t| t.to_string()).unwrap_or_default()
+}
