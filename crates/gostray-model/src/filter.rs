@@ -3,7 +3,7 @@
 use regex_lite::Regex;
 
 use crate::record::Record;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{NoteKind, Snapshot};
 use crate::tables::StackId;
 
 /// A condition on goroutines. The empty filter keeps all.
@@ -71,9 +71,21 @@ impl Filter {
         self.focus.is_none() && self.ignore.is_none() && self.states.is_empty() && self.labels.is_empty()
     }
 
+    /// Leaves only the goroutines it keeps in a snapshot, and a note that says so.
+    pub fn apply(&self, snapshot: &mut Snapshot) {
+        if self.is_empty() {
+            return;
+        }
+        let before = snapshot.goroutines();
+        let keep: Vec<bool> = snapshot.records.iter().map(self.on(snapshot)).collect();
+        let mut keep = keep.into_iter();
+        snapshot.records.retain(|_| keep.next().unwrap_or(true));
+        snapshot.note(NoteKind::Source, format!("{} of {before} goroutines selected", snapshot.goroutines()));
+    }
+
     /// The filter as a function of one snapshot's records; a stack is matched once, however many
     /// goroutines have it.
-    pub fn on<'a>(&'a self, snapshot: &'a Snapshot) -> impl FnMut(&Record) -> bool + 'a {
+    fn on<'a>(&'a self, snapshot: &'a Snapshot) -> impl FnMut(&Record) -> bool + 'a {
         let stacks: Vec<bool> = (0..snapshot.tables.stack_count())
             .map(|at| self.keeps_stack(snapshot, StackId(u32::try_from(at).unwrap_or(u32::MAX))))
             .collect();

@@ -115,19 +115,18 @@ impl Group {
 /// Groups by signature. See [`group_by`].
 #[must_use]
 pub fn groups(snapshot: &Snapshot) -> Vec<Group> {
-    group_by(snapshot, &Grouping::Signature, |_| true)
+    group_by(snapshot, &Grouping::Signature)
 }
 
-/// Groups the records that `keep` accepts, the largest group first; the order is the same for the
-/// same snapshot.
+/// Groups a snapshot, the largest group first; the order is the same for the same snapshot.
 #[must_use]
-pub fn group_by(snapshot: &Snapshot, by: &Grouping, mut keep: impl FnMut(&Record) -> bool) -> Vec<Group> {
+pub fn group_by(snapshot: &Snapshot, by: &Grouping) -> Vec<Group> {
     let tables = &snapshot.tables;
     // Signatures cost string work; one for each distinct (stack, status), not for each goroutine.
     let mut kinds: HashMap<(StackId, StatusId), (Signature, Operation), FxBuildHasher> = HashMap::default();
     let mut index: HashMap<(Key, bool), usize, FxBuildHasher> = HashMap::default();
     let mut building: Vec<Building> = Vec::new();
-    for record in snapshot.records.iter().filter(|r| keep(r)) {
+    for record in &snapshot.records {
         let stack = tables.stack(record.stack);
         let status = tables.status(record.status);
         let (signature, operation) = *kinds

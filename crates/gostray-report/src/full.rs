@@ -65,14 +65,11 @@ pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn W
 
 fn write_head(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
     let snapshot = report.snapshot;
-    let shown: u64 = report.judged.iter().map(|j| j.group.count).sum();
-    let total = snapshot.goroutines();
-    let of = if shown == total { String::new() } else { format!(" of {}", number(total)) };
     write!(
         out,
-        "{}  {}{of} in {}",
+        "{}  {} in {}",
         paint(style::HEADING, &printable(&snapshot.target.name)),
-        count(shown, "goroutine"),
+        count(snapshot.goroutines(), "goroutine"),
         count(report.judged.len() as u64, "group"),
     )?;
     for verdict in [Verdict::Proven, Verdict::Likely, Verdict::Suspect] {
@@ -101,13 +98,10 @@ fn write_head(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {
 fn write_story(snapshot: &Snapshot, judged: &Judged, detail: &Detail, out: &mut dyn Write) -> io::Result<()> {
     let Judged { group, judgement } = judged;
     let tables = &snapshot.tables;
-    let mut line = |key: &str, text: &str| writeln!(out, "  {} {text}", paint(style::DIM, &format!("{key:<10}")));
     let title = format!("{} × {}", number(group.count), printable(group.state(tables)));
-    line_of(
-        &mut line,
-        &paint(style::verdict(judgement.verdict), judgement.verdict.as_str()),
-        &paint(style::HEADING, &title),
-    )?;
+    let verdict = paint(style::verdict(judgement.verdict), judgement.verdict.as_str());
+    writeln!(out, "{verdict}  {}", paint(style::HEADING, &title))?;
+    let mut line = |key: &str, text: &str| writeln!(out, "  {} {text}", paint(style::DIM, &format!("{key:<10}")));
     for evidence in &judgement.evidence {
         line("because", &printable(&evidence.detail))?;
     }
@@ -142,10 +136,6 @@ fn write_story(snapshot: &Snapshot, judged: &Judged, detail: &Detail, out: &mut 
         line("goroutines", &format!("{}{more}", ids.join(" ")))?;
     }
     line("signature", &group.signature.to_string())
-}
-
-fn line_of(line: &mut impl FnMut(&str, &str) -> io::Result<()>, verdict: &str, title: &str) -> io::Result<()> {
-    line("", &format!("{verdict}  {title}"))
 }
 
 fn member(snapshot: &Snapshot, record: &gostray_model::Record) -> String {
