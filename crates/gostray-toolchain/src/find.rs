@@ -96,7 +96,8 @@ fn through(
 /// Asks a `go` for its version.
 fn ask(go: &Path, gotoolchain: &str) -> Result<Toolchain, String> {
     // `env` rather than `version`: the latter adds experiments and the platform.
-    let mut found = Toolchain { go: go.to_owned(), gotoolchain: gotoolchain.to_owned(), version: OLDEST };
+    let mut found =
+        Toolchain { go: go.to_owned(), gotoolchain: gotoolchain.to_owned(), version: OLDEST, experiment: None };
     let output = found.command().args(["env", "GOVERSION"]).output().map_err(|e| e.to_string())?;
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);

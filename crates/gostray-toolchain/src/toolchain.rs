@@ -16,6 +16,8 @@ pub struct Toolchain {
     /// The value of `GOTOOLCHAIN` it is run with.
     pub(crate) gotoolchain: String,
     pub(crate) version: Version,
+    /// The value of `GOEXPERIMENT` it is run with.
+    pub(crate) experiment: Option<String>,
 }
 
 impl Toolchain {
@@ -51,11 +53,21 @@ impl Toolchain {
         &self.go
     }
 
+    /// The same with a `GOEXPERIMENT`, which changes the runtime that is built into programs.
+    #[must_use]
+    pub fn with_experiment(mut self, name: &str) -> Self {
+        self.experiment = Some(name.to_owned());
+        self
+    }
+
     /// A command that runs it; add arguments and a folder.
     #[must_use]
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.go);
         command.env("GOTOOLCHAIN", &self.gotoolchain).env_remove("GOROOT").stdin(Stdio::null());
+        if let Some(experiment) = &self.experiment {
+            command.env("GOEXPERIMENT", experiment);
+        }
         command
     }
 

@@ -1,0 +1,288 @@
+//! The command line. Help, man pages and completions all come from here.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// Finds goroutine leaks in Go services, says how sure it is, and shows what holds them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "gostray",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 clean, 1 leaks (proven or likely), 2 gostray could not do it, 4 nothing to check.\n\
+                  Try it: gostray demo"
+)]
+pub(crate) struct Cli {
+    /// When to colour the output; NO_COLOR is honoured
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub(crate) color: Color,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice of every stream.
+    pub(crate) fn write_global(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::AlwaysAnsi,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Group and judge the goroutines of a pprof endpoint or a saved dump
+    Inspect(Inspect),
+    /// Show what grew between two snapshots, in absolute counts
+    Diff(Diff),
+    /// Say what works on this machine, and how to mend what doesn't
+    Doctor,
+    /// Show the whole story on a bundled leaky service
+    Demo(Demo),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages
+    Man {
+        /// The folder to write to
+        #[arg(default_value = "man")]
+        dir: PathBuf,
+    },
+    /// Print the JSON Schema of `--format json`
+    Schema,
+}
+
+/// Group and judge the goroutines of a pprof endpoint or a saved dump.
+///
+/// SRC is `host:port` or a URL of net/http/pprof, a saved goroutine profile (debug=0, 1 or 2,
+/// gzipped or not), a crash or SIGQUIT dump inside a log, or `-` for standard input.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray inspect :6060\n  \
+    gostray inspect http://10.0.3.7:6060/debug/pprof/ --focus 'shop/.*search'\n  \
+    kubectl logs shop-7d4 --previous | gostray inspect -\n  \
+    gostray inspect goroutines.pb.gz --format pprof -o g.pb.gz && go tool pprof g.pb.gz")]
+pub(crate) struct Inspect {
+    /// host:port, URL, file or -
+    #[arg(value_name = "SRC")]
+    pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// List every goroutine with its stack, not only groups
+    #[arg(long)]
+    pub(crate) goroutines: bool,
+    /// Put goroutines together by signature, a location (Delve's words), or a label (label:KEY)
+    #[arg(long, value_name = "BY", default_value = "signature", value_parser = parse_grouping,
+          long_help = GROUP_HELP)]
+    pub(crate) group: gostray_model::Grouping,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+const GROUP_HELP: &str = "Put goroutines together by:
+  signature  start function, blocked function and operation (the default)
+  userloc    the innermost location outside the standard library
+  curloc     the innermost location that is not the runtime's
+  goloc      the go statement that started them
+  startloc   the function they were started with
+  label:KEY  the value of a pprof label";
+
+/// Show what grew between two snapshots, in absolute counts.
+///
+/// A and B are each what `inspect` takes; A is the earlier one. Signatures survive a deploy, so
+/// the snapshots may come from different builds.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray inspect :6060 --format pprof -o before.pb.gz   # … some load later:\n  \
+    gostray diff before.pb.gz :6060")]
+pub(crate) struct Diff {
+    /// The earlier snapshot: host:port, URL, file or -
+    #[arg(value_name = "A")]
+    pub(crate) before: String,
+    /// The later one
+    #[arg(value_name = "B")]
+    pub(crate) after: String,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    #[command(flatten)]
+    pub(crate) output: Output,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+}
+
+/// Show the whole story on a bundled leaky service.
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// Build the service with this Go release, e.g. 1.21.13
+    #[arg(long, value_name = "VERSION")]
+    pub(crate) go: Option<String>,
+    /// Leave the service running until Enter or Ctrl-C, to try commands on it
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Which goroutines to show.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct Selection {
+    /// Only goroutines with a function or file on their stack that matches
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) focus: Option<String>,
+    /// No goroutines with a function or file on their stack that matches
+    #[arg(long, value_name = "REGEX")]
+    pub(crate) ignore: Option<String>,
+    /// Only goroutines in this state, e.g. 'chan send' or 'IO wait'; may be given again
+    #[arg(long, value_name = "STATE")]
+    pub(crate) state: Vec<String>,
+    /// Only goroutines with this pprof label; may be given again
+    #[arg(long, value_name = "KEY[=VALUE]")]
+    pub(crate) label: Vec<String>,
+}
+
+/// How to show them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Output {
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t = Format::Full, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 0 even if there are leaks
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+/// A way to show results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Full,
+    /// One clickable line a group
+    Concise,
+    /// gostray.snapshot/v1 (see `gostray schema`)
+    Json,
+    /// A profile that `go tool pprof` opens
+    Pprof,
+    /// A traceback as the Go runtime prints it (debug=2)
+    Text,
+    /// One line a suspicious group, for assistants
+    Agent,
+}
+
+/// How to ask a pprof endpoint.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Endpoint")]
+pub(crate) struct Endpoint {
+    /// Ask for ids and ages (debug=2, which stops the target) only up to so many goroutines
+    #[arg(long, value_name = "N", default_value_t = 2_000)]
+    pub(crate) max_dump: u64,
+    /// Don't ask for the runtime's leak profile (it costs the target a garbage collection)
+    #[arg(long)]
+    pub(crate) no_leak_profile: bool,
+    /// Ask a target with more than 200,000 goroutines, too (the answer costs it memory)
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Give up a request after so long
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = parse_duration)]
+    pub(crate) timeout: std::time::Duration,
+    /// Send a header, e.g. 'Authorization: Bearer …'; may be given again
+    #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
+    pub(crate) header: Vec<(String, String)>,
+}
+
+/// Go's own flags have one dash; takes the ones we share.
+pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
+    args.map(|arg| match arg.to_str() {
+        Some("-json") => "--format=json".into(),
+        Some(flag @ ("-focus" | "-ignore" | "-help" | "-version")) => format!("-{flag}").into(),
+        Some(flag) if flag.starts_with("-focus=") || flag.starts_with("-ignore=") => format!("-{flag}").into(),
+        _ => arg,
+    })
+}
+
+fn parse_grouping(text: &str) -> Result<gostray_model::Grouping, String> {
+    use gostray_model::Grouping;
+    Ok(match text {
+        "signature" => Grouping::Signature,
+        "userloc" => Grouping::UserLoc,
+        "curloc" => Grouping::CurLoc,
+        "goloc" => Grouping::GoLoc,
+        "startloc" => Grouping::StartLoc,
+        _ => match text.strip_prefix("label:") {
+            Some(key) if !key.is_empty() => Grouping::Label(key.to_owned()),
+            _ => return Err("one of signature, userloc, curloc, goloc, startloc, label:KEY".to_owned()),
+        },
+    })
+}
+
+/// A Go duration: `30s`, `5m30s`, `1.5h`.
+fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+    let duration: jiff::SignedDuration =
+        text.parse().map_err(|_| "a duration such as 30s, 5m30s or 1.5h".to_owned())?;
+    match std::time::Duration::try_from(duration) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("a duration above zero".to_owned()),
+    }
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("a header as NAME: VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn takes_go_durations() {
+        for (text, millis) in
+            [("30s", 30_000), ("5m30s", 330_000), ("1.5h", 5_400_000), ("250ms", 250), ("1h2m3s", 3_723_000)]
+        {
+            assert_eq!(parse_duration(text).map(|d| d.as_millis()), Ok(millis), "{text}");
+        }
+        for text in ["", "0s", "-5s", "30", "soon"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn takes_go_s_single_dash_flags() {
+        let args = ["gostray", "inspect", "-json", "-focus=x", "-o", "f", "-"].map(OsString::from);
+        let cli = Cli::try_parse_from(go_flags(args.into_iter())).unwrap();
+        let Command::Inspect(inspect) = cli.command else { panic!("not inspect") };
+        assert_eq!((inspect.output.format, inspect.selection.focus.as_deref()), (Format::Json, Some("x")));
+        assert_eq!(inspect.source, "-");
+    }
+}

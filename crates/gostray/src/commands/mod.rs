@@ -1,0 +1,56 @@
+//! One file a command.
+
+mod demo;
+mod diff;
+mod doctor;
+mod inspect;
+mod man;
+
+use clap::CommandFactory;
+
+use crate::cli::{Cli, Command, Selection};
+use crate::exit::Exit;
+use crate::output;
+
+/// Runs a command.
+pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Diff(args) => diff::run(&args),
+        Command::Doctor => doctor::run(),
+        Command::Demo(args) => demo::run(&args),
+        Command::Completions { shell } => {
+            output::raw_to(None, |out| {
+                clap_complete::generate(shell, &mut Cli::command(), "gostray", &mut { out });
+                Ok(())
+            })?;
+            Ok(Exit::Clean)
+        }
+        Command::Man { dir } => man::run(&dir),
+        Command::Schema => {
+            output::raw_to(None, |out| out.write_all(gostray_report::schema().as_bytes()))?;
+            Ok(Exit::Clean)
+        }
+    }
+}
+
+/// The filter of a selection.
+fn filter(selection: &Selection) -> anyhow::Result<gostray_model::Filter> {
+    let mut filter = gostray_model::Filter::default();
+    if let Some(pattern) = &selection.focus {
+        filter = filter.focus(pattern)?;
+    }
+    if let Some(pattern) = &selection.ignore {
+        filter = filter.ignore(pattern)?;
+    }
+    for state in &selection.state {
+        filter = filter.state(state);
+    }
+    for label in &selection.label {
+        filter = match label.split_once('=') {
+            Some((key, value)) => filter.label(key, Some(value)),
+            None => filter.label(label, None),
+        };
+    }
+    Ok(filter)
+}

@@ -1,0 +1,35 @@
+//! The `gostray` program: arguments → command → exit code.
+
+mod cli;
+mod commands;
+mod exit;
+mod output;
+mod progress;
+mod source;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match cli::Cli::try_parse_from(cli::go_flags(std::env::args_os())) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // `--help` and `--version` come as errors, too; a reader that has gone away is none.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Failure } else { Exit::Clean }.into();
+        }
+    };
+    cli.color.write_global();
+    match commands::run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) if output::is_broken_pipe(&error) => Exit::Clean.into(),
+        Err(error) => {
+            let label = anstyle::Style::new().bold().fg_color(Some(anstyle::AnsiColor::Red.into()));
+            anstream::eprintln!("{label}error:{label:#} {error:#}");
+            Exit::Failure.into()
+        }
+    }
+}
