@@ -135,13 +135,17 @@ fn kept_query(query: &str) -> String {
     query.split('&').filter(is_kept).collect::<Vec<_>>().join("&")
 }
 
-/// A URL as it may be shown: without userinfo, query and fragment.
+/// A URL as it may be shown: without userinfo, fragment, and any of the query but `debug`.
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = url.clone();
     // Only fails for URLs without a host, which have no userinfo.
     let _ = url.set_username("");
     let _ = url.set_password(None);
-    url.set_query(None);
+    let is_debug = |pair: &&str| {
+        pair.strip_prefix("debug=").is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+    };
+    let debug = url.query().and_then(|query| query.split('&').find(is_debug)).map(str::to_owned);
+    url.set_query(debug.as_deref());
     url.set_fragment(None);
     url.to_string()
 }
@@ -198,6 +202,7 @@ mod tests {
         let url = address.url("goroutine", Some(2));
         assert_eq!(url.as_str(), "http://ann:s3cret@shop:1/p/debug/pprof/goroutine?debug=2&token=t0ken&x=%2F");
         assert_eq!(address.url("", None).query(), Some("token=t0ken&x=%2F"));
+        assert_eq!(shown(&url), "http://shop:1/p/debug/pprof/goroutine?debug=2");
         for shown in [address.to_string(), format!("{address:?}"), shown(&url)] {
             assert!(!shown.contains("s3cret") && !shown.contains("t0ken") && !shown.contains("ann"), "{shown}");
         }

@@ -126,11 +126,12 @@ fn is_leaked(snapshot: &Snapshot, record: &Record) -> bool {
     snapshot.tables.status(record.status).leaked
 }
 
-/// Can the runtime find it leaked? It may have the stack of one that is, and have been woken.
+/// Can the runtime find it leaked? One that has just been woken shares its stack with those that
+/// are; only a status that the runtime printed tells.
 fn can_leak(snapshot: &Snapshot, record: &Record) -> bool {
-    let reason = &snapshot.tables.status(record.status).reason;
-    let operation = Operation::from_reason(reason);
-    !matches!(operation, Operation::Run | Operation::Io | Operation::Sleep | Operation::Syscall)
+    let status = snapshot.tables.status(record.status);
+    let operation = Operation::from_reason(&status.reason);
+    status.derived || !matches!(operation, Operation::Run | Operation::Io | Operation::Sleep | Operation::Syscall)
 }
 
 fn leaked_status(snapshot: &mut Snapshot, status: StatusId) -> StatusId {

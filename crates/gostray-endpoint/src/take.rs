@@ -161,11 +161,9 @@ impl Session<'_> {
         }
         dump.target = std::mem::take(&mut counted.target);
         dump.taken_at = counted.taken_at;
-        for note in counted.notes.drain(..).filter(|note| note.kind != NoteKind::Missing) {
-            dump.note(note.kind, note.text);
-        }
         let elapsed = started.elapsed().as_millis();
-        let text = format!("ids, states, ages and creators: goroutine?debug=2 ({elapsed} ms)");
+        dump.note(NoteKind::Source, "build id and time: goroutine?debug=0");
+        let text = format!("stacks, ids, states, ages and creators: goroutine?debug=2 ({elapsed} ms)");
         dump.note(NoteKind::Source, text);
         *counted = dump;
         true
@@ -183,7 +181,9 @@ impl Session<'_> {
         };
         let leaks = Leaks::of(&profile);
         snapshot.note(NoteKind::Source, format!("leaks: goroutineleak?debug=0 ({} leaked)", leaks.count()));
-        for note in profile.notes.iter().filter(|note| note.kind == NoteKind::Missing) {
+        // That outer frames are missing is no loss here: inner ones tell the stacks apart.
+        let is_cut = profile.records.iter().any(|r| profile.tables.stack(r.stack).truncated);
+        for note in profile.notes.iter().filter(|note| note.kind == NoteKind::Missing && !is_cut) {
             snapshot.note(NoteKind::Warning, format!("in the runtime's leak profile: {}", note.text));
         }
         let mut marked = None;

@@ -1,5 +1,6 @@
 //! What a broken, hostile or wrong target can do: each way ends in time, in bounds, and in a
 //! message that says what to do.
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod server;
 
@@ -137,7 +138,6 @@ async fn other_statuses() {
 
 #[tokio::test]
 async fn https_of_a_plain_server() {
-    let server = Server::start(&[]).await;
     let tcp = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = tcp.local_addr().unwrap();
     tokio::spawn(async move {
@@ -146,11 +146,8 @@ async fn https_of_a_plain_server() {
         let _ = stream.write_all(b"HTTP/1.0 400 Bad Request\r\n\r\n").await;
     });
     let error = ask(&format!("https://{address}"), &quick()).await.unwrap_err();
-    assert!(
-        matches!(error, EndpointError::PlainHttp { .. } | EndpointError::NoAuthorities { .. }),
-        "{error:?} {}",
-        server.address
-    );
+    // A machine without certificate authorities does not get as far.
+    assert!(matches!(error, EndpointError::PlainHttp { .. } | EndpointError::NoAuthorities { .. }), "{error:?}");
 }
 
 #[tokio::test]

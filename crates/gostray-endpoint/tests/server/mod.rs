@@ -1,6 +1,8 @@
 //! A server that answers each path as told, byte for byte.
+// Each test binary uses a part of it.
+#![allow(dead_code)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What to do with a request.
 #[derive(Clone)]
-pub enum Reply {
+pub(crate) enum Reply {
     /// A whole answer.
     Body(u16, Vec<u8>),
     /// These bytes, then the connection is closed.
@@ -24,42 +26,49 @@ pub enum Reply {
     To(String),
 }
 
+type Queues = HashMap<String, VecDeque<Reply>>;
+
 /// A running server; it ends with the test's runtime.
-pub struct Server {
-    pub address: String,
+pub(crate) struct Server {
+    pub(crate) address: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
-    /// Starts a server. Paths are below `/debug/pprof/`, with their query; others get a 404.
-    pub async fn start(replies: &[(&str, Reply)]) -> Self {
+    /// Starts a server. Paths are below `/debug/pprof/`, with their query; others get a 404. A path
+    /// that is given several times is answered so in turn, and then as the last time.
+    pub(crate) async fn start(replies: &[(&str, Reply)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let replies: HashMap<String, Reply> = replies.iter().map(|(p, r)| ((*p).to_owned(), r.clone())).collect();
+        let mut queues: Queues = HashMap::new();
+        for (path, reply) in replies {
+            queues.entry((*path).to_owned()).or_default().push_back(reply.clone());
+        }
+        let queues = Arc::new(Mutex::new(queues));
         let requests = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&requests);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (replies, log) = (replies.clone(), Arc::clone(&log));
-                tokio::spawn(async move { serve(stream, &replies, &log).await });
+                let (queues, log) = (Arc::clone(&queues), Arc::clone(&log));
+                tokio::spawn(async move { serve(stream, &queues, &log).await });
             }
         });
         Self { address, requests }
     }
 
     /// The heads of the requests so far.
-    pub fn requests(&self) -> Vec<String> {
+    pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
 
     /// The paths of the requests so far, below `/debug/pprof/`.
-    pub fn paths(&self) -> Vec<String> {
+    pub(crate) fn paths(&self) -> Vec<String> {
         let path = |head: &String| head.split(' ').nth(1).unwrap_or_default().replace("/debug/pprof/", "");
         self.requests().iter().map(path).collect()
     }
 }
 
-async fn serve(mut stream: TcpStream, replies: &HashMap<String, Reply>, log: &Mutex<Vec<String>>) {
+async fn serve(mut stream: TcpStream, queues: &Mutex<Queues>, log: &Mutex<Vec<String>>) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -70,9 +79,17 @@ async fn serve(mut stream: TcpStream, replies: &HashMap<String, Reply>, log: &Mu
     let head = String::from_utf8_lossy(&head).into_owned();
     let path = head.split(' ').nth(1).unwrap_or_default().replace("/debug/pprof/", "");
     log.lock().unwrap().push(head);
-    let reply = replies.get(&path).cloned().unwrap_or(Reply::Body(404, b"404 page not found\n".to_vec()));
+    let reply = next(&mut queues.lock().unwrap(), &path);
     // The client may hang up at any time.
     let _ = answer(stream, reply).await;
+}
+
+fn next(queues: &mut Queues, path: &str) -> Reply {
+    match queues.get_mut(path) {
+        Some(queue) if queue.len() > 1 => queue.pop_front().unwrap(),
+        Some(queue) => queue[0].clone(),
+        None => Reply::Body(404, b"404 page not found\n".to_vec()),
+    }
 }
 
 async fn answer(mut stream: TcpStream, reply: Reply) -> std::io::Result<()> {
