@@ -179,11 +179,12 @@ fn blocked(group: &Group, snapshot: &Snapshot) -> String {
 fn created(group: &Group, snapshot: &Snapshot) -> String {
     match group.created_at(&snapshot.tables) {
         Some(frame) => printable(&format!("{} {}", function(Some(frame)), short_place(frame))),
-        // Count profiles don't say; the start function is the next best.
-        None => group
-            .started_with(&snapshot.tables)
-            .map(|f| printable(&format!("(started as {})", function(Some(f)))))
-            .unwrap_or_default(),
+        // Count profiles don't say; the start function is the next best, where it says more.
+        None => {
+            let started =
+                group.started_with(&snapshot.tables).filter(|f| Some(*f) != group.blocked_at(&snapshot.tables));
+            started.map_or_else(|| "-".to_owned(), |f| printable(&format!("(started as {})", function(Some(f)))))
+        }
     }
 }
 
@@ -215,8 +216,7 @@ pub(crate) fn write_diff(report: &DiffReport<'_>, detail: &Detail, out: &mut dyn
         number(diff.after),
         paint(colour(total), &delta(total)),
     )?;
-    if let (Some(before), Some(after)) = (report.before.taken_at, report.after.taken_at) {
-        let apart = after.duration_since(before).unsigned_abs();
+    if let Some(apart) = report.apart().filter(|apart| apart.as_secs() > 0) {
         writeln!(out, "{}", paint(style::DIM, &format!("{} apart", duration(apart))))?;
     }
     let changed: Vec<&Change> = diff.changes.iter().filter(|c| c.kind() != ChangeKind::Same).collect();

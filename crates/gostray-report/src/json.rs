@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use gostray_model::{ChangeKind, Frame, Snapshot, Target};
-use gostray_verdict::{Judged, judge_all};
+use gostray_verdict::Judged;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -187,11 +187,7 @@ pub(crate) fn write_diff(report: &DiffReport<'_>, out: &mut dyn Write) -> io::Re
     });
     for change in &report.diff.changes {
         let kind = change.kind();
-        let groups = match kind {
-            ChangeKind::Gone => judge_all(report.before, change.before_groups.clone(), report.policy),
-            _ => judge_all(report.after, change.after_groups.clone(), report.policy),
-        };
-        for judged in &groups {
+        for judged in &report.judged(change) {
             let mut one = group(report.side(change), judged);
             if kind == ChangeKind::Gone {
                 one.count = 0;

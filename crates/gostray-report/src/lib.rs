@@ -12,9 +12,10 @@ mod table;
 mod words;
 
 use std::io;
+use std::time::Duration;
 
 use gostray_model::{Diff, Snapshot};
-use gostray_verdict::{Judged, Policy, Verdict, judge_all};
+use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 
 pub use json::schema;
 
@@ -101,10 +102,17 @@ impl DiffReport<'_> {
     #[must_use]
     pub fn judged(&self, change: &gostray_model::Change) -> Vec<Judged> {
         if change.after_groups.is_empty() {
-            judge_all(self.before, change.before_groups.clone(), self.policy)
-        } else {
-            judge_all(self.after, change.after_groups.clone(), self.policy)
+            return judge_all(self.before, change.before_groups.clone(), self.policy);
         }
+        let mut judged = judge_all(self.after, change.after_groups.clone(), self.policy);
+        weigh_growth(&mut judged, change, self.apart(), self.policy);
+        judged
+    }
+
+    /// The time between the snapshots, where both say when they were taken.
+    #[must_use]
+    pub fn apart(&self) -> Option<Duration> {
+        Some(self.after.taken_at?.duration_since(self.before.taken_at?).unsigned_abs())
     }
 
     /// The snapshot that [`Self::judged`] takes a change's groups from.

@@ -9,9 +9,11 @@
 #![warn(missing_docs)]
 
 mod catalogue;
+mod growth;
 mod judge;
 mod verdict;
 
 pub use catalogue::{Known, known};
+pub use growth::weigh_growth;
 pub use judge::{Judged, Policy, judge, judge_all};
 pub use verdict::{Evidence, EvidenceKind, Judgement, Verdict};
