@@ -27,9 +27,8 @@ pub(crate) struct Leaks(Map<Key, u64>);
 pub(crate) struct Marked {
     /// Leaked goroutines that the snapshot does not have: they came after it.
     pub(crate) newer: u64,
-    /// Marks on goroutines that share their stack with others that are not leaked: as many, not
-    /// necessarily the same ones.
-    pub(crate) guessed: u64,
+    /// Goroutines that lost their ids: a count does not tell which of them are leaked.
+    pub(crate) anonymous: u64,
 }
 
 impl Leaks {
@@ -52,12 +51,6 @@ impl Leaks {
         self.0.values().sum()
     }
 
-    /// Do the counts alone tell which goroutines are leaked: all that share a stack, or none?
-    pub(crate) fn decide(&self, snapshot: &Snapshot) -> bool {
-        let present = self.present(snapshot);
-        self.0.iter().all(|(key, leaked)| present.get(key).is_none_or(|n| n == leaked))
-    }
-
     /// How many goroutines of the snapshot could be meant by each stack.
     fn present(&self, snapshot: &Snapshot) -> Map<Key, u64> {
         let mut present: Map<Key, u64> = HashMap::default();
@@ -72,7 +65,8 @@ impl Leaks {
     }
 
     /// Marks as many goroutines of each stack as the profile has. A record that stands for more is
-    /// split.
+    /// split. Which ones they are a count can't tell, not even where it is that of all: one may have
+    /// ended and another begun since. So goroutines of these stacks lose their ids.
     pub(crate) fn mark(&self, snapshot: &mut Snapshot) -> Marked {
         let present = self.present(snapshot);
         let mut marked = Marked::default();
@@ -80,9 +74,6 @@ impl Leaks {
         for (key, &leaked) in &self.0 {
             let here = present.get(key).copied().unwrap_or(0);
             marked.newer += leaked.saturating_sub(here);
-            if leaked < here {
-                marked.guessed += leaked;
-            }
             left.insert(key, leaked.min(here));
         }
         let mut keys = Keys::default();
@@ -91,8 +82,16 @@ impl Leaks {
         // An earlier leak profile may have marked some for good.
         candidates.sort_by_key(|at| !is_leaked(snapshot, &snapshot.records[*at]));
         for at in candidates {
+            let Some(left) = left.get_mut(keys.of(snapshot, snapshot.records[at].stack)) else { continue };
+            let is_known = is_leaked(snapshot, &snapshot.records[at]);
+            if !is_known && snapshot.records[at].id != 0 {
+                marked.anonymous += 1;
+                snapshot.records[at].id = 0;
+            }
+            if *left == 0 {
+                continue;
+            }
             let record = snapshot.records[at];
-            let Some(left) = left.get_mut(keys.of(snapshot, record.stack)).filter(|left| **left > 0) else { continue };
             let take = u32::try_from(*left).unwrap_or(u32::MAX).min(record.count);
             *left -= u64::from(take);
             let status = leaked_status(snapshot, record.status);
@@ -119,7 +118,7 @@ pub(crate) fn mark_by_id(snapshot: &mut Snapshot, later: &Snapshot) -> Marked {
             found += 1;
         }
     }
-    Marked { newer: (leaked.len() - found) as u64, guessed: 0 }
+    Marked { newer: (leaked.len() - found) as u64, anonymous: 0 }
 }
 
 fn is_leaked(snapshot: &Snapshot, record: &Record) -> bool {
@@ -249,20 +248,18 @@ created by main.f in goroutine 1
     fn marks_all_goroutines_of_a_stack_across_formats() {
         let mut snapshot = dump(DUMP);
         let leaks = Leaks::of(&counts(&[(2, SENDER)]));
-        assert!(leaks.decide(&snapshot), "the runnable one can't be meant");
-        assert_eq!(leaks.mark(&mut snapshot), Marked::default());
-        assert_eq!(leaked_ids(&snapshot), [7, 8]);
+        assert_eq!(leaks.mark(&mut snapshot), Marked { newer: 0, anonymous: 2 }, "the runnable one can't be meant");
+        assert_eq!(leaked_ids(&snapshot), [0, 0]);
         assert_eq!(snapshot.records[1].age, Age::from_secs(720), "ages survive");
     }
 
     #[test]
     fn ids_of_a_later_dump_tell_which() {
         let mut snapshot = dump(DUMP);
-        assert!(!Leaks::of(&counts(&[(1, SENDER)])).decide(&snapshot));
         let later = DUMP.replace("8 [chan send, 5 minutes]", "8 [chan send (leaked)]")
             + "\ngoroutine 12 [select (no cases) (leaked)]:\nmain.late()\n\t/s/a.go:50 +0x1\n\
                created by main.main in goroutine 1\n\t/s/a.go:3 +0x1\n";
-        assert_eq!(mark_by_id(&mut snapshot, &dump(&later)), Marked { newer: 1, guessed: 0 });
+        assert_eq!(mark_by_id(&mut snapshot, &dump(&later)), Marked { newer: 1, anonymous: 0 });
         assert_eq!(leaked_ids(&snapshot), [8]);
         assert_eq!(snapshot.records[2].age, Age::from_secs(300));
     }
@@ -272,7 +269,7 @@ created by main.f in goroutine 1
         let mut snapshot = counts(&[(5, SENDER), (3, &["main.idle:40"])]);
         let leaks = Leaks::of(&counts(&[(2, SENDER), (4, &["main.gone:1"]), (1, &[]), (1, &["runtime.gopark:1"])]));
         assert_eq!(leaks.count(), 6, "the phantom without a stack is not counted");
-        assert_eq!(leaks.mark(&mut snapshot), Marked { newer: 4, guessed: 2 });
+        assert_eq!(leaks.mark(&mut snapshot), Marked { newer: 4, anonymous: 0 });
         assert_eq!(snapshot.goroutines(), 8);
         assert_eq!(snapshot.leaked(), 2);
     }
@@ -281,8 +278,7 @@ created by main.f in goroutine 1
     fn more_leaks_than_goroutines_are_newer() {
         let mut snapshot = counts(&[(5, SENDER)]);
         let leaks = Leaks::of(&counts(&[(7, SENDER)]));
-        assert!(!leaks.decide(&snapshot));
-        assert_eq!(leaks.mark(&mut snapshot), Marked { newer: 2, guessed: 0 });
+        assert_eq!(leaks.mark(&mut snapshot), Marked { newer: 2, anonymous: 0 });
         assert_eq!(snapshot.leaked(), 5);
     }
 
@@ -297,7 +293,6 @@ created by main.f in goroutine 1
     fn the_same_function_on_another_line_is_another_stack() {
         let mut snapshot = counts(&[(1, &["main.f:10"]), (1, &["main.f:11"])]);
         let leaks = Leaks::of(&counts(&[(1, &["main.f:11"])]));
-        assert!(leaks.decide(&snapshot));
         leaks.mark(&mut snapshot);
         assert!(!is_leaked(&snapshot, &snapshot.records[0]) && is_leaked(&snapshot, &snapshot.records[1]));
     }

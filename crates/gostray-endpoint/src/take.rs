@@ -187,23 +187,19 @@ impl Session<'_> {
             snapshot.note(NoteKind::Warning, format!("in the runtime's leak profile: {}", note.text));
         }
         let mut marked = None;
-        if has_ids && !leaks.decide(snapshot) {
+        if has_ids && leaks.count() > 0 {
             progress(Step::LeakedIds);
             marked = self.leaked_ids(snapshot).await;
         }
-        let Marked { newer, guessed } = marked.unwrap_or_else(|| leaks.mark(snapshot));
+        let Marked { newer, anonymous } = marked.unwrap_or_else(|| leaks.mark(snapshot));
         if newer > 0 {
             let text = format!("{} appeared after the other goroutines were listed", plural(newer, "leaked goroutine"));
             snapshot.note(NoteKind::Warning, text);
         }
-        if guessed > 0 {
+        if anonymous > 0 {
             let text = format!(
-                "{} their stack with others that are not leaked, and the profile does not tell which ones: the count is right, the choice is not",
-                if guessed == 1 {
-                    "1 leaked goroutine shares".into()
-                } else {
-                    format!("{guessed} leaked goroutines share")
-                }
+                "the ids of {} are left out: the leak profile tells how many with their stacks are leaked, not which",
+                plural(anonymous, "goroutine")
             );
             snapshot.note(NoteKind::Warning, text);
         }
@@ -216,8 +212,7 @@ impl Session<'_> {
         if later.leaked() == 0 || !later.is_complete() {
             return None;
         }
-        snapshot
-            .note(NoteKind::Source, "which of the goroutines with one stack are leaked: a second goroutine?debug=2");
+        snapshot.note(NoteKind::Source, "which goroutines are leaked: a second goroutine?debug=2");
         Some(mark_by_id(snapshot, &later))
     }
 }

