@@ -1,2 +1,38 @@
 //! gostray's developer commands: fixtures, generated tables, benchmarks.
-fn main() {}
+
+mod golden;
+mod releases;
+mod std_packages;
+
+use std::path::{Path, PathBuf};
+
+use clap::{Parser, Subcommand};
+
+/// gostray's developer commands.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+enum Command {
+    #[command(flatten)]
+    Task(Task),
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Take the golden dumps again: fixtures/golden/dumps.
+    Golden(golden::Args),
+    /// Write the list of the standard library's packages again: crates/gostray-model/src/std_packages.txt.
+    StdPackages,
+}
+
+fn main() -> anyhow::Result<()> {
+    let Command::Task(task) = Command::parse();
+    match task {
+        Task::Golden(args) => golden::run(&args),
+        Task::StdPackages => std_packages::run(),
+    }
+}
+
+/// The root of the checkout.
+fn checkout() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

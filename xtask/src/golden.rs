@@ -1,0 +1,129 @@
+//! Takes the golden dumps: builds fixtures/golden/program with every Go release and lets it write
+//! its profiles, its crashes and the truth about its goroutines.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use gostray_toolchain::{Toolchain, Version};
+
+use crate::checkout;
+use crate::releases::{RELEASES, toolchain};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The Go releases, for instance 1.27.3; all by default.
+    #[arg(long, value_name = "VERSION", num_args = 1..)]
+    go: Vec<Version>,
+    /// Leave the dumps with ages as they are; they take two minutes.
+    #[arg(long)]
+    no_aged: bool,
+}
+
+/// One release, its program and its place.
+struct Golden {
+    toolchain: Toolchain,
+    program: PathBuf,
+    dumps: PathBuf,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    let versions = if args.go.is_empty() { &RELEASES[..] } else { &args.go };
+    // One after the other: a compiler uses all cores there are.
+    let all = versions.iter().map(|version| Golden::build(*version)).collect::<anyhow::Result<Vec<_>>>()?;
+    thread::scope(|scope| {
+        // These only wait, so they do it together and meanwhile.
+        let aged: Vec<_> = all
+            .iter()
+            .filter(|_| !args.no_aged)
+            .map(|golden| scope.spawn(|| golden.run("aged", "aged", &[])))
+            .collect();
+        all.iter().try_for_each(Golden::quick)?;
+        aged.into_iter().try_for_each(|run| run.join().map_err(|_| anyhow!("a thread panicked"))?)
+    })?;
+    all.iter().try_for_each(|golden| check_paths(&golden.dumps, &golden.toolchain))
+}
+
+impl Golden {
+    fn build(version: Version) -> anyhow::Result<Self> {
+        let mut toolchain = toolchain(version)?;
+        if version.minor == 26 {
+            toolchain = toolchain.with_experiment("goroutineleakprofile");
+        }
+        let name = format!("go1.{}", version.minor);
+        // The protobuf profile names the executable, so its path is one that any machine could have.
+        let folder = Path::new("/tmp/gostray-golden").join(&name);
+        fs::create_dir_all(&folder)?;
+        let program = folder.join("golden");
+        let source = checkout().join("fixtures/golden/program");
+        toolchain.build(&source, &program, ["-trimpath"]).map_err(|error| anyhow!("{error}"))?;
+        let dumps = checkout().join("fixtures/golden/dumps").join(name);
+        fs::create_dir_all(&dumps)?;
+        Ok(Self { toolchain, program, dumps })
+    }
+
+    /// Takes all that takes no time.
+    fn quick(&self) -> anyhow::Result<()> {
+        self.run("profiles", "", &[])?;
+        self.run("ancestors", "ancestors", &[("GODEBUG", "tracebackancestors=5")])?;
+        if self.toolchain.version().minor >= 26 {
+            self.run("labels", "labels", &[("GODEBUG", "tracebacklabels=1")])?;
+        }
+        self.crash("crash", "all")?;
+        self.crash("crash-system", "system")?;
+        self.test_timeout()
+    }
+
+    /// The program in one of its modes.
+    fn command(&self, mode: &str, name: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(["-mode", mode, "-name", name, "-out"]).arg(&self.dumps);
+        command.env_clear().env("GOMAXPROCS", "4").current_dir("/").stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, mode: &str, name: &str, env: &[(&str, &str)]) -> anyhow::Result<()> {
+        let done = self.command(mode, name).envs(env.iter().copied()).output()?;
+        let stderr = String::from_utf8_lossy(&done.stderr);
+        ensure!(done.status.success(), "Go {}, mode {mode}: {stderr}", self.toolchain.version());
+        Ok(())
+    }
+
+    /// A process that is sent SIGQUIT.
+    fn crash(&self, name: &str, traceback: &str) -> anyhow::Result<()> {
+        let done = self.command("crash", name).env("GOTRACEBACK", traceback).output()?;
+        let is_crash = done.stderr.starts_with(b"SIGQUIT: quit");
+        ensure!(is_crash, "Go {}: {}", self.toolchain.version(), String::from_utf8_lossy(&done.stderr));
+        Ok(fs::write(self.dumps.join(format!("{name}.txt")), done.stderr)?)
+    }
+
+    /// A test that never ends.
+    fn test_timeout(&self) -> anyhow::Result<()> {
+        let mut command = self.toolchain.command();
+        command.args(["test", "-buildvcs=false", "-trimpath", "-count=1", "-timeout", "2s", "./hang"]);
+        let done = command.current_dir(checkout().join("fixtures/golden/program")).output()?;
+        let is_timeout = done.stdout.starts_with(b"panic: test timed out");
+        ensure!(is_timeout, "Go {}: {}", self.toolchain.version(), String::from_utf8_lossy(&done.stdout));
+        Ok(fs::write(self.dumps.join("gotest-timeout.txt"), done.stdout)?)
+    }
+}
+
+/// Refuses dumps that tell where they were made.
+fn check_paths(dumps: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
+    let root = toolchain.root().map_err(|error| anyhow!("{error}"))?;
+    let home = std::env::home_dir().context("no home folder")?;
+    let checkout = checkout().canonicalize()?;
+    for entry in fs::read_dir(dumps)? {
+        let file = entry?.path();
+        let text = String::from_utf8_lossy(&fs::read(&file)?).into_owned();
+        for path in [&root, &home, &checkout] {
+            let path = format!("{}/", path.display());
+            if text.contains(&path) {
+                bail!("{} holds the path {path}", file.display());
+            }
+        }
+    }
+    Ok(())
+}
