@@ -97,7 +97,7 @@ struct GroupJson {
     /// Who keeps them from being proven, where known.
     held_by: Vec<String>,
     /// Its distinct stacks, where there is more than one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     variants: Vec<VariantJson>,
     /// In a diff: `new`, `grown`, `same`, `shrunk` or `gone`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,7 +106,7 @@ struct GroupJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     count_before: Option<u64>,
     /// With `--goroutines`: each of them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     members: Vec<MemberJson>,
 }
 
