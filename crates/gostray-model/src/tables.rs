@@ -171,16 +171,14 @@ impl Tables {
     }
 
     /// A stack's frames that are worth showing: without the runtime's own frames at the inner end
-    /// (`runtime.gopark`, `runtime.chansend`, …) and the ones that start every goroutine at the
-    /// outer end. A stack that is all runtime is shown whole.
+    /// (`runtime.gopark`, `runtime.chansend`, …) and at the outer end (`runtime.goexit`,
+    /// `runtime.main`, `runtime.corostart` of a coroutine), which tracebacks don't show. A stack that
+    /// is all runtime is shown whole.
     pub fn visible<'a>(&'a self, stack: &'a Stack) -> impl DoubleEndedIterator<Item = &'a Frame> + ExactSizeIterator {
         let ids = &stack.frames;
         let hidden = |id: &FrameId| is_runtime(&self.frame(*id).function);
         let start = ids.iter().position(|id| !hidden(id)).unwrap_or(0);
-        let end = ids
-            .iter()
-            .rposition(|id| !matches!(&*self.frame(*id).function, "runtime.goexit" | "runtime.main"))
-            .map_or(ids.len(), |last| last + 1);
+        let end = ids.iter().rposition(|id| !hidden(id)).map_or(ids.len(), |last| last + 1);
         ids[start..end.max(start)].iter().map(|id| self.frame(*id))
     }
 
