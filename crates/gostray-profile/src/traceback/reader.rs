@@ -205,7 +205,13 @@ impl Reader {
         } else if line == b"...additional frames elided..." {
             current.stack_mut().truncated = true;
         } else if !self.frames.function_line(line) {
-            self.unread += 1;
+            if current.is_whole(&self.snapshot.tables) {
+                // `go test` writes its `FAIL` right behind the last goroutine.
+                self.end_goroutine();
+                self.outside(line);
+            } else {
+                self.unread += 1;
+            }
         }
     }
 
@@ -306,6 +312,15 @@ impl Current {
     /// The stack that is being read: the goroutine's own, or its newest ancestor's.
     fn stack_mut(&mut self) -> &mut Stack {
         self.ancestors.last_mut().map_or(&mut self.stack, |(_, stack)| stack)
+    }
+
+    /// Is there nothing that has to follow: was the `go` statement read, or the main function?
+    fn is_whole(&self, tables: &Tables) -> bool {
+        let is_main = |frame: &FrameId| &*tables.frame(*frame).function == "main.main";
+        match self.part {
+            Part::Frames => self.ancestors.is_empty() && self.stack.frames.last().is_some_and(is_main),
+            Part::CreatedBy => self.ancestors.last().map_or(&self.stack, |(_, stack)| stack).created_by.is_some(),
+        }
     }
 
     fn add(&mut self, frame: FrameId) {
