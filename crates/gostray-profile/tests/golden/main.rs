@@ -3,7 +3,7 @@
 //! fixtures/golden holds what one program wrote: it puts goroutines into every state there is,
 //! writes all profiles at one moment, and beside them what it knows of its goroutines. Up to Go
 //! 1.20 the dumps are made by hand.
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 mod counts;
 mod dumps;
