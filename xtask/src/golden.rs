@@ -58,7 +58,10 @@ impl Golden {
         fs::create_dir_all(&folder)?;
         let program = folder.join("golden");
         let source = checkout().join("fixtures/golden/program");
-        toolchain.build(&source, &program, ["-trimpath"]).map_err(|error| anyhow!("{error}"))?;
+        // Without cgo: then it maps no libraries, whose paths and build ids are the machine's.
+        toolchain
+            .build(&source, &program, ["-trimpath", "-tags=netgo,osusergo"])
+            .map_err(|error| anyhow!("{error}"))?;
         let dumps = checkout().join("fixtures/golden/dumps").join(name);
         fs::create_dir_all(&dumps)?;
         Ok(Self { toolchain, program, dumps })

@@ -1,5 +1,7 @@
 //! gostray's developer commands: fixtures, generated tables, benchmarks.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "developer commands print")]
 
+mod bench;
 mod golden;
 mod releases;
 mod std_packages;
@@ -18,6 +20,8 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measure reading speed and memory beside panicparse and go tool pprof.
+    Bench(bench::Args),
     /// Take the golden dumps again: fixtures/golden/dumps.
     Golden(golden::Args),
     /// Write the list of the standard library's packages again: crates/gostray-model/src/std_packages.txt.
@@ -27,6 +31,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     let Command::Task(task) = Command::parse();
     match task {
+        Task::Bench(args) => bench::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::StdPackages => std_packages::run(),
     }
