@@ -2,6 +2,7 @@
 //! its profiles, its crashes and the truth about its goroutines.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
@@ -120,7 +121,12 @@ fn check_paths(dumps: &Path, toolchain: &Toolchain) -> anyhow::Result<()> {
     let checkout = checkout().canonicalize()?;
     for entry in fs::read_dir(dumps)? {
         let file = entry?.path();
-        let text = String::from_utf8_lossy(&fs::read(&file)?).into_owned();
+        let mut bytes = fs::read(&file)?;
+        if file.extension().is_some_and(|extension| extension == "gz") {
+            let compressed = std::mem::take(&mut bytes);
+            flate2::read::GzDecoder::new(&*compressed).read_to_end(&mut bytes)?;
+        }
+        let text = String::from_utf8_lossy(&bytes);
         for path in [&root, &home, &checkout] {
             let path = format!("{}/", path.display());
             if text.contains(&path) {
