@@ -11,16 +11,59 @@ use anyhow::{Context, anyhow, bail, ensure};
 use gostray_toolchain::{Toolchain, Version};
 
 use crate::checkout;
-use crate::releases::{RELEASES, toolchain};
+use crate::releases::{OLD_RELEASES, RELEASES, toolchain};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The Go releases, for instance 1.27.3; all by default.
     #[arg(long, value_name = "VERSION", num_args = 1..)]
     go: Vec<Version>,
-    /// Leave the dumps with ages as they are; they take two minutes.
-    #[arg(long)]
-    no_aged: bool,
+    /// Take only these dumps; all by default, of which those with ages take two minutes.
+    #[arg(long, value_enum, value_name = "DUMP", num_args = 1..)]
+    only: Vec<Dump>,
+}
+
+impl Args {
+    fn wants(&self, dump: Dump) -> bool {
+        self.only.is_empty() || self.only.contains(&dump)
+    }
+}
+
+/// What is taken by one process each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Dump {
+    Profiles,
+    Ancestors,
+    Labels,
+    Bubbles,
+    Crash,
+    CrashSystem,
+    GotestTimeout,
+    Aged,
+}
+
+impl Dump {
+    /// The dumps that are soon taken, in their order.
+    const QUICK: [Self; 7] = [
+        Self::Profiles,
+        Self::Ancestors,
+        Self::Labels,
+        Self::Bubbles,
+        Self::Crash,
+        Self::CrashSystem,
+        Self::GotestTimeout,
+    ];
+
+    /// Has Go 1.`minor` something to show in it?
+    fn exists_in(self, minor: u32) -> bool {
+        match self {
+            Self::Labels => minor >= 26,
+            Self::Bubbles => minor >= 24,
+            // Up to Go 1.20 no different from the other crash.
+            Self::CrashSystem => minor >= 21,
+            _ => true,
+        }
+    }
 }
 
 /// One release, its program and its place.
@@ -31,17 +74,22 @@ struct Golden {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
-    let versions = if args.go.is_empty() { &RELEASES[..] } else { &args.go };
+    let every = [OLD_RELEASES.as_slice(), &RELEASES].concat();
+    let versions = if args.go.is_empty() { &every } else { &args.go };
     // One after the other: a compiler uses all cores there are.
     let all = versions.iter().map(|version| Golden::build(*version)).collect::<anyhow::Result<Vec<_>>>()?;
     thread::scope(|scope| {
         // These only wait, so they do it together and meanwhile.
         let aged: Vec<_> = all
             .iter()
-            .filter(|_| !args.no_aged)
-            .map(|golden| scope.spawn(|| golden.run("aged", "aged", &[])))
+            .filter(|_| args.wants(Dump::Aged))
+            .map(|golden| scope.spawn(|| golden.take(Dump::Aged)))
             .collect();
-        all.iter().try_for_each(Golden::quick)?;
+        for golden in &all {
+            let minor = golden.toolchain.version().minor;
+            let dumps = Dump::QUICK.into_iter().filter(|dump| args.wants(*dump) && dump.exists_in(minor));
+            dumps.into_iter().try_for_each(|dump| golden.take(dump))?;
+        }
         aged.into_iter().try_for_each(|run| run.join().map_err(|_| anyhow!("a thread panicked"))?)
     })?;
     all.iter().try_for_each(|golden| check_paths(&golden.dumps, &golden.toolchain))
@@ -50,8 +98,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
 impl Golden {
     fn build(version: Version) -> anyhow::Result<Self> {
         let mut toolchain = toolchain(version)?;
-        if version.minor == 26 {
-            toolchain = toolchain.with_experiment("goroutineleakprofile");
+        // What was still an experiment.
+        match version.minor {
+            24 => toolchain = toolchain.with_experiment("synctest"),
+            26 => toolchain = toolchain.with_experiment("goroutineleakprofile"),
+            _ => {}
         }
         let name = format!("go1.{}", version.minor);
         // The protobuf profile names the executable, so its path is one that any machine could have.
@@ -63,21 +114,24 @@ impl Golden {
         toolchain
             .build(&source, &program, ["-trimpath", "-tags=netgo,osusergo"])
             .map_err(|error| anyhow!("{error}"))?;
-        let dumps = checkout().join("fixtures/golden/dumps").join(name);
+        let folder = if OLD_RELEASES.contains(&version) { "fixtures/golden/old" } else { "fixtures/golden/dumps" };
+        let dumps = checkout().join(folder).join(name);
         fs::create_dir_all(&dumps)?;
         Ok(Self { toolchain, program, dumps })
     }
 
-    /// Takes all that takes no time.
-    fn quick(&self) -> anyhow::Result<()> {
-        self.run("profiles", "", &[])?;
-        self.run("ancestors", "ancestors", &[("GODEBUG", "tracebackancestors=5")])?;
-        if self.toolchain.version().minor >= 26 {
-            self.run("labels", "labels", &[("GODEBUG", "tracebacklabels=1")])?;
+    fn take(&self, dump: Dump) -> anyhow::Result<()> {
+        match dump {
+            Dump::Profiles => self.run("profiles", "", &[]),
+            Dump::Ancestors => self.run("ancestors", "ancestors", &[("GODEBUG", "tracebackancestors=5")]),
+            Dump::Labels => self.run("labels", "labels", &[("GODEBUG", "tracebacklabels=1")]),
+            // Bubbles refuse the timers that go.mod asks for with its Go 1.21.
+            Dump::Bubbles => self.run("bubbles", "bubbles", &[("GODEBUG", "asynctimerchan=0")]),
+            Dump::Crash => self.crash("crash", "all"),
+            Dump::CrashSystem => self.crash("crash-system", "system"),
+            Dump::GotestTimeout => self.test_timeout(),
+            Dump::Aged => self.run("aged", "aged", &[]),
         }
-        self.crash("crash", "all")?;
-        self.crash("crash-system", "system")?;
-        self.test_timeout()
     }
 
     /// The program in one of its modes.

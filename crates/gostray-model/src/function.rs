@@ -66,6 +66,11 @@ impl<'a> FunctionName<'a> {
     /// * wrappers made for `go` and `defer` and bound methods (`gowrap1`, `-fm`) are no part of it.
     #[must_use]
     pub fn normalised(&self) -> String {
+        let last = self.local.rsplit('.').next().unwrap_or_default();
+        if !self.local.contains(['[', '-']) && !is_closure_segment(last) {
+            // Most names: nothing to change.
+            return self.join(self.local);
+        }
         let local = collapse_type_arguments(self.local);
         let mut segments = split_dots(&local);
         let before = segments.len();
@@ -76,7 +81,6 @@ impl<'a> FunctionName<'a> {
         let is_closure = segments.len() < before || is_range_body;
         let clean =
             |segment: &str| segment.split("-range").next().unwrap_or(segment).trim_end_matches("-fm").to_owned();
-        let package = self.package();
         let name = if is_closure {
             let last = clean(segments.pop().unwrap_or_default());
             match segments.pop() {
@@ -87,7 +91,13 @@ impl<'a> FunctionName<'a> {
         } else {
             segments.iter().map(|s| clean(s)).collect::<Vec<_>>().join(".")
         };
-        if package.is_empty() { name } else { format!("{package}.{name}") }
+        self.join(&name)
+    }
+
+    /// Puts a name within the package behind the package.
+    fn join(&self, local: &str) -> String {
+        let package = self.package();
+        if package.is_empty() { local.to_owned() } else { [&package, ".", local].concat() }
     }
 }
 

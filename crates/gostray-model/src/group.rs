@@ -8,9 +8,9 @@ use rustc_hash::FxBuildHasher;
 
 use crate::operation::Operation;
 use crate::record::Record;
-use crate::signature::{Signature, blocked_frame, start_function};
+use crate::signature::{Signature, Signer, blocked_frame, start_function};
 use crate::snapshot::Snapshot;
-use crate::tables::{Frame, Stack, StackId, StatusId, Tables};
+use crate::tables::{Frame, LabelsId, Stack, StackId, StatusId, Tables};
 
 /// By what goroutines are put together. The location words are Delve's.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -122,25 +122,27 @@ pub fn groups(snapshot: &Snapshot) -> Vec<Group> {
 #[must_use]
 pub fn group_by(snapshot: &Snapshot, by: &Grouping) -> Vec<Group> {
     let tables = &snapshot.tables;
-    // Signatures cost string work; one for each distinct (stack, status), not for each goroutine.
-    let mut kinds: HashMap<(StackId, StatusId), (Signature, Operation), FxBuildHasher> = HashMap::default();
+    let mut signer = Signer::new(tables);
     let mut index: HashMap<(Key, bool), usize, FxBuildHasher> = HashMap::default();
     let mut building: Vec<Building> = Vec::new();
+    // Signatures and keys are string work: once for each distinct kind, not for each goroutine.
+    let mut kinds: HashMap<(StackId, StatusId, LabelsId), (usize, usize), FxBuildHasher> = HashMap::default();
     for record in &snapshot.records {
-        let stack = tables.stack(record.stack);
-        let status = tables.status(record.status);
-        let (signature, operation) = *kinds
-            .entry((record.stack, record.status))
-            .or_insert_with(|| (Signature::of(tables, stack, status), Operation::of(tables, stack, status)));
-        let key = Key::of(by, snapshot, record, signature);
-        let at = *index.entry((key, status.leaked)).or_insert_with_key(|(key, leaked)| {
-            building.push(Building::new(key, *leaked, operation, record));
-            building.len() - 1
+        let labels = if matches!(by, Grouping::Label(_)) { record.labels } else { LabelsId::NONE };
+        let (group, variant) = *kinds.entry((record.stack, record.status, labels)).or_insert_with(|| {
+            let (stack, status) = (tables.stack(record.stack), tables.status(record.status));
+            let operation = Operation::of(tables, stack, status);
+            let signature = signer.sign(stack, operation);
+            let key = Key::of(by, snapshot, record, signature);
+            let group = *index.entry((key, status.leaked)).or_insert_with_key(|(key, leaked)| {
+                building.push(Building::new(key, *leaked));
+                building.len() - 1
+            });
+            (group, building[group].variant(record, signature, operation))
         });
-        building[at].add(record, tables);
+        building[group].add(record, variant, tables);
     }
-    let mut groups: Vec<Group> =
-        building.into_iter().map(|b| b.finish(tables, |variant| kinds[&(variant.stack, variant.status)])).collect();
+    let mut groups: Vec<Group> = building.into_iter().map(|b| b.finish(tables)).collect();
     groups.sort_by(|a, b| {
         b.count.cmp(&a.count).then(a.signature.cmp(&b.signature)).then(b.leaked.cmp(&a.leaked)).then(a.key.cmp(&b.key))
     });
@@ -179,12 +181,13 @@ impl Key {
 /// A group that is being put together.
 struct Building {
     group: Group,
-    variants: HashMap<(StackId, StatusId), u64, FxBuildHasher>,
-    last_labels: Option<crate::tables::LabelsId>,
+    /// What the variants of the group, in the same order, are.
+    kinds: Vec<(Signature, Operation)>,
+    last_labels: Option<LabelsId>,
 }
 
 impl Building {
-    fn new(key: &Key, leaked: bool, operation: Operation, first: &Record) -> Self {
+    fn new(key: &Key, leaked: bool) -> Self {
         let key = match key {
             Key::Label(value) => value.as_deref().map(str::to_owned),
             _ => None,
@@ -192,25 +195,38 @@ impl Building {
         Self {
             group: Group {
                 signature: Signature::default(),
-                operation,
+                operation: Operation::Other,
                 leaked,
                 count: 0,
-                variants: vec![Variant { stack: first.stack, status: first.status, count: 0 }],
+                variants: Vec::new(),
                 oldest: None,
                 aged: 0,
                 ids: Vec::new(),
                 labels: BTreeMap::new(),
                 key,
             },
-            variants: HashMap::default(),
+            kinds: Vec::new(),
             last_labels: None,
         }
     }
 
-    fn add(&mut self, record: &Record, tables: &Tables) {
+    /// The place of a record's variant, new or known.
+    fn variant(&mut self, record: &Record, signature: Signature, operation: Operation) -> usize {
+        let variants = &mut self.group.variants;
+        // Known only in a group by label, where other labels part goroutines of one stack.
+        let by_label = self.group.key.is_some();
+        let known = |v: &Variant| by_label && (v.stack, v.status) == (record.stack, record.status);
+        variants.iter().rposition(known).unwrap_or_else(|| {
+            variants.push(Variant { stack: record.stack, status: record.status, count: 0 });
+            self.kinds.push((signature, operation));
+            variants.len() - 1
+        })
+    }
+
+    fn add(&mut self, record: &Record, variant: usize, tables: &Tables) {
         let count = u64::from(record.count);
         self.group.count += count;
-        *self.variants.entry((record.stack, record.status)).or_insert(0) += count;
+        self.group.variants[variant].count += count;
         if let Some(age) = record.age.known() {
             self.group.aged += count;
             self.group.oldest = self.group.oldest.max(Some(age));
@@ -229,17 +245,16 @@ impl Building {
         }
     }
 
-    fn finish(mut self, tables: &Tables, kind: impl Fn(&Variant) -> (Signature, Operation)) -> Group {
-        let mut variants: Vec<Variant> =
-            self.variants.into_iter().map(|((stack, status), count)| Variant { stack, status, count }).collect();
+    fn finish(mut self, tables: &Tables) -> Group {
         // The commonest first; among equals the one whose text sorts first, whatever the source's order.
         let text = |v: &Variant| {
             let place = blocked_frame(tables, tables.stack(v.stack));
             (place.map(|f| (&f.file, f.line)), &tables.status(v.status).reason, v.stack)
         };
-        variants.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| text(a).cmp(&text(b))));
-        (self.group.signature, self.group.operation) = kind(&variants[0]);
-        self.group.variants = variants;
+        let mut variants: Vec<_> = self.group.variants.drain(..).zip(self.kinds).collect();
+        variants.sort_by(|(a, _), (b, _)| b.count.cmp(&a.count).then_with(|| text(a).cmp(&text(b))));
+        (self.group.signature, self.group.operation) = variants[0].1;
+        self.group.variants = variants.into_iter().map(|(variant, _)| variant).collect();
         self.group.ids.sort_unstable();
         self.group
     }

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+
 use crate::function::FunctionName;
 use crate::operation::Operation;
 use crate::record::Status;
@@ -18,17 +21,56 @@ impl Signature {
     /// The signature of a goroutine with this stack and status.
     #[must_use]
     pub fn of(tables: &Tables, stack: &Stack, status: &Status) -> Self {
-        let normalised =
-            |frame: Option<&Frame>| frame.map(|f| FunctionName::new(&f.function).normalised()).unwrap_or_default();
-        let start = if stack.truncated { String::from("...") } else { normalised(start_function(tables, stack)) };
-        let blocked = normalised(blocked_frame(tables, stack));
-        let operation = Operation::of(tables, stack, status).token();
+        Signer::new(tables).sign(stack, Operation::of(tables, stack, status))
+    }
+}
+
+/// Makes the signatures of one snapshot: stacks share most of their frames, and what a frame
+/// contributes is string work.
+pub(crate) struct Signer<'a> {
+    tables: &'a Tables,
+    names: HashMap<*const Frame, Name, FxBuildHasher>,
+}
+
+/// What a frame contributes.
+struct Name {
+    is_std: bool,
+    normalised: Box<str>,
+}
+
+impl<'a> Signer<'a> {
+    pub(crate) fn new(tables: &'a Tables) -> Self {
+        Self { tables, names: HashMap::default() }
+    }
+
+    pub(crate) fn sign(&mut self, stack: &Stack, operation: Operation) -> Signature {
         let mut hash = Fnv::default();
-        for part in [&*start, &*blocked, operation] {
+        let mut write = |part: &str| {
             hash.write(part.as_bytes());
             hash.write(&[0]);
+        };
+        let tables = self.tables;
+        let start = tables.visible(stack).next_back();
+        match start {
+            _ if stack.truncated => write("..."),
+            Some(start) => write(&self.name(start).normalised),
+            None => write(""),
         }
-        Self(hash.0)
+        let blocked = tables.visible(stack).find(|frame| !self.name(frame).is_std).or(start);
+        match blocked {
+            Some(blocked) => write(&self.name(blocked).normalised),
+            None => write(""),
+        }
+        write(operation.token());
+        Signature(hash.0)
+    }
+
+    /// The frames of one table don't move while it is borrowed, so their addresses name them.
+    fn name(&mut self, frame: &Frame) -> &Name {
+        self.names.entry(std::ptr::from_ref(frame)).or_insert_with(|| {
+            let name = FunctionName::new(&frame.function);
+            Name { is_std: name.is_std(), normalised: name.normalised().into() }
+        })
     }
 }
 

@@ -62,7 +62,8 @@ pub struct Stack {
 #[derive(Debug, Clone)]
 struct Interner<T> {
     values: Vec<T>,
-    index: HashTable<u32>,
+    /// Hashes are kept: making them again whenever the table grows costs more than their room.
+    index: HashTable<(u64, u32)>,
 }
 
 impl<T> Default for Interner<T> {
@@ -74,20 +75,20 @@ impl<T> Default for Interner<T> {
 impl<T: Hash + Eq> Interner<T> {
     fn find(&self, value: &T) -> Option<u32> {
         let hash = FxBuildHasher.hash_one(value);
-        self.index.find(hash, |&at| self.values[at as usize] == *value).copied()
+        self.index.find(hash, |&(_, at)| self.values[at as usize] == *value).map(|&(_, at)| at)
     }
 
     fn intern(&mut self, value: T) -> u32 {
         let Self { values, index } = self;
         let hash = FxBuildHasher.hash_one(&value);
         let entry =
-            index.entry(hash, |&at| values[at as usize] == value, |&at| FxBuildHasher.hash_one(&values[at as usize]));
+            index.entry(hash, |&(known, at)| known == hash && values[at as usize] == value, |&(known, _)| known);
         match entry {
-            hashbrown::hash_table::Entry::Occupied(found) => *found.get(),
+            hashbrown::hash_table::Entry::Occupied(found) => found.get().1,
             hashbrown::hash_table::Entry::Vacant(vacant) => {
                 // A snapshot is bounded far below 2^32 distinct values by every reader.
                 let at = u32::try_from(values.len()).unwrap_or(u32::MAX);
-                vacant.insert(at);
+                vacant.insert((hash, at));
                 values.push(value);
                 at
             }

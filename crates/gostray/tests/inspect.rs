@@ -135,7 +135,11 @@ fn a_reader_that_goes_away_is_no_error() {
     assert!(stdout.ends_with("\n0\n0\n") || stdout.ends_with("\n1\n0\n"), "{stdout}");
     // One that never reads at all.
     let closed = std::process::Command::new("bash")
-        .args(["-c", r#""$0" inspect shop.debug2.txt 2>&1 >&-; echo $?; "$0" --help | true; echo ${PIPESTATUS[0]}"#, GOSTRAY])
+        .args([
+            "-c",
+            r#""$0" inspect shop.debug2.txt 2>&1 >&-; echo $?; "$0" --help | true; echo ${PIPESTATUS[0]}"#,
+            GOSTRAY,
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))
         .output()
         .unwrap();

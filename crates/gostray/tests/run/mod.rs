@@ -46,8 +46,7 @@ pub(crate) fn gostray(args: &[&str]) -> Run {
 }
 
 pub(crate) fn gostray_with_stdin(args: &[&str], input: &[u8]) -> Run {
-    let mut child =
-        command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     std::thread::scope(|scope| {
         // It may stop reading early.
