@@ -114,8 +114,7 @@ impl Golden {
         toolchain
             .build(&source, &program, ["-trimpath", "-tags=netgo,osusergo"])
             .map_err(|error| anyhow!("{error}"))?;
-        let folder = if OLD_RELEASES.contains(&version) { "fixtures/golden/old" } else { "fixtures/golden/dumps" };
-        let dumps = checkout().join(folder).join(name);
+        let dumps = checkout().join("fixtures/golden/dumps").join(name);
         fs::create_dir_all(&dumps)?;
         Ok(Self { toolchain, program, dumps })
     }

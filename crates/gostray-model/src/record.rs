@@ -73,7 +73,7 @@ pub struct Status {
     /// `runtime.LockOSThread` is in force.
     pub locked_to_thread: bool,
     /// Its `testing/synctest` bubble (Go 1.24 calls it group).
-    pub bubble: Option<u32>,
+    pub bubble: Option<u64>,
 }
 
 impl Status {

@@ -70,11 +70,11 @@ pub(super) fn parse_detail(detail: &[u8]) -> Option<(Status, Option<u64>, Labels
     let mut found = parse_reason(parts.next()?);
     let mut minutes = None;
     for part in parts {
-        let number = |prefix: &str, suffix: &str| -> Option<u32> {
+        let number = |prefix: &str, suffix: &str| -> Option<u64> {
             part.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok()
         };
         if let Some(n) = number("", " minutes") {
-            minutes = Some(u64::from(n));
+            minutes = Some(n);
         } else if part == "locked to thread" {
             found.locked_to_thread = true;
         } else if let Some(n) = number("synctest bubble ", "").or_else(|| number("synctest group ", "")) {

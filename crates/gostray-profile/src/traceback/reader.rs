@@ -246,6 +246,7 @@ impl Reader {
             self.scheduler_stacks += 1;
             return;
         }
+        current.stack.truncated |= is_cut_by_old_go(&current);
         let tables = &mut self.snapshot.tables;
         if self.snapshot.records.len() >= self.limits.records || tables.stack_count() >= self.limits.distinct {
             self.over_limit += 1;
@@ -301,6 +302,11 @@ impl Reader {
                 ),
             );
         }
+        let truncated = snapshot.records.iter().filter(|r| snapshot.tables.stack(r.stack).truncated).count() as u64;
+        if truncated > 0 {
+            let text = "the outer frames were not printed, so that the function they were started with is not known";
+            snapshot.note(NoteKind::Warning, format!("{}: {text}", count(truncated, "goroutine")));
+        }
         if self.scheduler_stacks > 0 {
             snapshot.note(NoteKind::Source, "goroutine 0 is a thread's scheduler stack, not a goroutine: left out");
         }
@@ -329,6 +335,16 @@ impl Current {
             Part::CreatedBy => self.stack_mut().created_by = Some(frame),
         }
     }
+}
+
+/// Up to Go 1.20 the runtime prints 100 frames, hidden ones counted, and says that it left others out
+/// only where it hid none. From Go 1.21 on, which names the creating goroutine, it always says so.
+fn is_cut_by_old_go(current: &Current) -> bool {
+    let stack = &current.stack;
+    (95..=100).contains(&stack.frames.len())
+        && stack.elided == 0
+        && stack.created_by.is_some()
+        && current.creator_id == 0
 }
 
 /// Interns a stack and keeps its allocation for the next one where the stack was known.

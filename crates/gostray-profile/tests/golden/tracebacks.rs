@@ -124,7 +124,8 @@ fn a_stack_too_deep_to_print_loses_the_middle_or_up_to_go_1_20_the_outer_end() {
         let deep = dump.named("deep recursion").id;
         let record = dump.snapshot.records.iter().find(|r| r.id == deep).unwrap();
         let stack = dump.snapshot.tables.stack(record.stack);
-        let expected = if release.minor <= 20 { (100, 0, true) } else { (100, 50, false) };
+        // Of the 100 frames that Go 1.20 prints, three are the runtime's own and hidden.
+        let expected = if release.minor <= 20 { (97, 0, true) } else { (100, 50, false) };
         assert_eq!((stack.frames.len(), stack.elided, stack.truncated), expected, "{}", dump.name);
     }
 }
