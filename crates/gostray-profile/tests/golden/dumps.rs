@@ -70,6 +70,8 @@ pub(crate) struct Goroutine {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) locked: bool,
     pub(crate) leaked: bool,
+    pub(crate) durable: bool,
+    pub(crate) bubble: Option<u64>,
 }
 
 impl Goroutine {
@@ -92,6 +94,8 @@ impl Goroutine {
             labels,
             locked: json["locked"].as_bool().unwrap(),
             leaked: json["leaked"].as_bool().unwrap(),
+            durable: json["durable"].as_bool().unwrap_or(false),
+            bubble: json["bubble"].as_u64().filter(|id| *id != 0),
         }
     }
 }

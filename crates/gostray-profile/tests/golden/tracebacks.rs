@@ -39,6 +39,22 @@ fn labels_come_from_either_side_of_the_bracket() {
 }
 
 #[test]
+fn goroutines_of_a_synctest_bubble_are_told_apart() {
+    for release in releases().iter().filter(|release| release.minor >= 24) {
+        let dump = Dump::new(release, "bubbles.debug2.txt", "bubbles.truth.json");
+        dump.check();
+        assert!(dump.goroutines().any(|(goroutine, _)| goroutine.bubble.is_some()), "{}", dump.name);
+        // Go 1.24 counts the goroutine that waits outside for the bubble as part of it.
+        let inside = dump.goroutines().filter(|(goroutine, _)| goroutine.state != "synctest.Run");
+        for (goroutine, record) in inside {
+            let status = dump.snapshot.tables.status(record.status);
+            let is = (status.durable, status.bubble);
+            assert_eq!(is, (goroutine.durable, goroutine.bubble), "{} {}", dump.name, goroutine.name);
+        }
+    }
+}
+
+#[test]
 fn ancestors_lead_to_the_main_goroutine() {
     for release in real_releases() {
         let dump = Dump::new(&release, "ancestors.debug2.txt", "ancestors.truth.json");
