@@ -16,7 +16,7 @@ const BASE: u64 = 0x40_0000;
 
 /// Writes a snapshot as `debug=0`: one sample for each distinct stack, label set and status, with
 /// the number of goroutines that share it. The state, the creator and the other facts that pprof
-/// has no field for become labels, and [`read`](super::read) takes them back. Ids and ages are
+/// has no field for become labels, and [`crate::read`] takes them back. Ids and ages are
 /// lost. The same snapshot gives the same bytes.
 ///
 /// # Errors

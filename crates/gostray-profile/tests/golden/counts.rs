@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use gostray_model::{Group, Snapshot, groups};
 
-use crate::dumps::{missing, real_releases};
+use crate::dumps::{missing, releases};
 
 /// The function whose stack is deeper than any count profile records: 32 frames up to Go 1.22, 128
 /// from 1.23 on. It has lost the function it was started with, and so has another signature.
@@ -12,7 +12,7 @@ const DEEP: &str = "main.recurse";
 
 #[test]
 fn all_formats_of_one_moment_give_the_same_groups() {
-    for release in real_releases() {
+    for release in releases() {
         let truth = release.truth("truth.json");
         let [protobuf, text, traceback] = ["debug0.pb.gz", "debug1.txt", "debug2.txt"]
             .map(|suffix| release.snapshot(&format!("goroutine.{suffix}")).unwrap());
@@ -26,7 +26,7 @@ fn all_formats_of_one_moment_give_the_same_groups() {
 
 #[test]
 fn both_count_profiles_say_the_same() {
-    for release in real_releases() {
+    for release in releases() {
         for profile in ["goroutine", "goroutineleak"] {
             let [protobuf, text] =
                 ["debug0.pb.gz", "debug1.txt"].map(|suffix| release.snapshot(&format!("{profile}.{suffix}")));
@@ -44,7 +44,7 @@ fn both_count_profiles_say_the_same() {
 fn nothing_is_missing_but_the_outer_end_of_the_deep_stack() {
     const CUT: &str =
         "1 goroutine has a stack deeper than the profile records: the function it started with is unknown";
-    for release in real_releases() {
+    for release in releases() {
         for suffix in ["debug0.pb.gz", "debug1.txt"] {
             let snapshot = release.snapshot(&format!("goroutine.{suffix}")).unwrap();
             assert_eq!(missing(&snapshot), [CUT], "Go 1.{} {suffix}", release.minor);
@@ -54,7 +54,7 @@ fn nothing_is_missing_but_the_outer_end_of_the_deep_stack() {
 
 #[test]
 fn labels_are_the_programs_own() {
-    for release in real_releases() {
+    for release in releases() {
         let truth = release.truth("truth.json");
         let mut expected: Vec<_> =
             truth.goroutines.iter().map(|g| g.labels.clone()).filter(|labels| !labels.is_empty()).collect();

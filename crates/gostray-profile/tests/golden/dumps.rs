@@ -26,11 +26,6 @@ pub(crate) fn releases() -> Vec<Release> {
     all
 }
 
-/// The releases whose dumps a program wrote.
-pub(crate) fn real_releases() -> impl Iterator<Item = Release> {
-    releases().into_iter().filter(|release| release.minor >= 21)
-}
-
 impl Release {
     /// Reads a dump; `None` if this release has none of that name.
     pub(crate) fn snapshot(&self, name: &str) -> Option<Snapshot> {

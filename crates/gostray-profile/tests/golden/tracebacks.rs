@@ -2,7 +2,7 @@
 
 use gostray_model::{Frame, LabelsId, Record, Snapshot, groups};
 
-use crate::dumps::{Goroutine, Release, missing, real_releases, releases};
+use crate::dumps::{Goroutine, Release, missing, releases};
 
 #[test]
 fn a_dump_is_read_completely_and_truly() {
@@ -56,7 +56,7 @@ fn goroutines_of_a_synctest_bubble_are_told_apart() {
 
 #[test]
 fn ancestors_lead_to_the_main_goroutine() {
-    for release in real_releases() {
+    for release in releases() {
         let dump = Dump::new(&release, "ancestors.debug2.txt", "ancestors.truth.json");
         dump.check();
         let of = |id: u64| dump.snapshot.ancestors.iter().filter(move |a| a.of == id);
@@ -80,7 +80,7 @@ fn ancestors_lead_to_the_main_goroutine() {
 
 #[test]
 fn every_waiting_goroutine_of_an_old_dump_has_its_age() {
-    for release in real_releases() {
+    for release in releases() {
         let dump = Dump::new(&release, "aged.debug2.txt", "aged.truth.json");
         assert_eq!(dump.snapshot.goroutines(), dump.truth_total, "{}", dump.name);
         dump.check();
@@ -94,8 +94,11 @@ fn every_waiting_goroutine_of_an_old_dump_has_its_age() {
 
 #[test]
 fn a_crash_is_read_completely_and_truly() {
-    for release in real_releases() {
-        for name in ["crash", "crash-system"] {
+    for release in releases() {
+        // Go 1.19 and 1.20 print the same for both.
+        let names =
+            ["crash", "crash-system"].into_iter().filter(|n| *n == "crash" || !(19..=20).contains(&release.minor));
+        for name in names {
             let dump = Dump::new(&release, &format!("{name}.txt"), &format!("{name}.truth.json"));
             // The runtime's own goroutines come on top.
             assert!(dump.snapshot.goroutines() >= dump.truth_total, "{}", dump.name);
@@ -107,7 +110,7 @@ fn a_crash_is_read_completely_and_truly() {
 
 #[test]
 fn a_test_that_timed_out_is_read_completely() {
-    for release in real_releases() {
+    for release in releases() {
         let snapshot = release.snapshot("gotest-timeout.txt").unwrap();
         assert_eq!(missing(&snapshot), <[&str; 0]>::default(), "Go 1.{}", release.minor);
         let tables = &snapshot.tables;

@@ -24,6 +24,12 @@ impl Service {
         Self { process, address }
     }
 
+    /// Its process id.
+    #[allow(dead_code, reason = "not every test that starts a service asks")]
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The body of a page.
     pub(crate) fn get(&self, path: &str) -> Vec<u8> {
         let mut stream = TcpStream::connect(&self.address).unwrap();
