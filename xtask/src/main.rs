@@ -3,6 +3,7 @@
 
 mod bench;
 mod golden;
+mod layouts;
 mod releases;
 mod std_packages;
 
@@ -24,6 +25,8 @@ enum Task {
     Bench(bench::Args),
     /// Take the golden dumps again: fixtures/golden/dumps.
     Golden(golden::Args),
+    /// Read the runtime's layouts again: crates/gostray-process/src/layout.tsv.
+    Layouts,
     /// Write the list of the standard library's packages again: crates/gostray-model/src/std_packages.txt.
     StdPackages,
 }
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match task {
         Task::Bench(args) => bench::run(&args),
         Task::Golden(args) => golden::run(&args),
+        Task::Layouts => layouts::run(),
         Task::StdPackages => std_packages::run(),
     }
 }

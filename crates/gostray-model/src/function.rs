@@ -71,7 +71,7 @@ impl<'a> FunctionName<'a> {
             // Most names: nothing to change.
             return self.join(self.local);
         }
-        let local = collapse_type_arguments(self.local);
+        let local = Self::collapse_type_arguments(self.local);
         let mut segments = split_dots(&local);
         let before = segments.len();
         let is_range_body = segments.last().is_some_and(|s| s.contains("-range"));
@@ -92,6 +92,30 @@ impl<'a> FunctionName<'a> {
             segments.iter().map(|s| clean(s)).collect::<Vec<_>>().join(".")
         };
         self.join(&name)
+    }
+
+    /// `(*T[go.shape.int]).m` → `(*T[...]).m`, as the runtime prints names in tracebacks.
+    #[must_use]
+    pub fn collapse_type_arguments(name: &str) -> Cow<'_, str> {
+        if !name.contains('[') {
+            return Cow::Borrowed(name);
+        }
+        let mut depth = 0usize;
+        let mut out = String::with_capacity(name.len());
+        for c in name.chars() {
+            match c {
+                '[' => {
+                    if depth == 0 {
+                        out.push_str("[...]");
+                    }
+                    depth += 1;
+                }
+                ']' if depth > 0 => depth -= 1,
+                _ if depth == 0 => out.push(c),
+                _ => {}
+            }
+        }
+        Cow::Owned(out)
     }
 
     /// Puts a name within the package behind the package.
@@ -126,29 +150,6 @@ fn split_dots(name: &str) -> Vec<&str> {
     }
     segments.push(&name[start..]);
     segments
-}
-
-/// `(*T[go.shape.int]).m` → `(*T[...]).m`.
-fn collapse_type_arguments(name: &str) -> Cow<'_, str> {
-    if !name.contains('[') {
-        return Cow::Borrowed(name);
-    }
-    let mut depth = 0usize;
-    let mut out = String::with_capacity(name.len());
-    for c in name.chars() {
-        match c {
-            '[' => {
-                if depth == 0 {
-                    out.push_str("[...]");
-                }
-                depth += 1;
-            }
-            ']' if depth > 0 => depth -= 1,
-            _ if depth == 0 => out.push(c),
-            _ => {}
-        }
-    }
-    Cow::Owned(out)
 }
 
 /// Undoes the linker's `%xx` escapes of import paths.

@@ -7,6 +7,7 @@ mod agent;
 mod concise;
 mod full;
 mod json;
+mod processes;
 mod style;
 mod table;
 mod words;
@@ -18,6 +19,7 @@ use gostray_model::{Diff, Snapshot};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 
 pub use json::schema;
+pub use processes::{ProcessRow, write_processes, write_processes_json};
 
 /// A way to show results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -48,10 +48,12 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Group and judge the goroutines of a pprof endpoint or a saved dump
+    /// Group and judge the goroutines of a service, a process or a saved dump
     Inspect(Inspect),
     /// Show what grew between two snapshots, in absolute counts
     Diff(Diff),
+    /// List the Go processes of this machine, without stopping any
+    Ps(Ps),
     /// Say what works on this machine, and how to mend what doesn't
     Doctor,
     /// Show the whole story on a bundled leaky service
@@ -71,18 +73,20 @@ pub(crate) enum Command {
     Schema,
 }
 
-/// Group and judge the goroutines of a pprof endpoint or a saved dump.
+/// Group and judge the goroutines of a service, a process or a saved dump.
 ///
-/// SRC is `host:port` or a URL of net/http/pprof, a saved goroutine profile (debug=0, 1 or 2,
-/// gzipped or not), a crash or SIGQUIT dump inside a log, or `-` for standard input.
+/// SRC is `host:port` or a URL of net/http/pprof, `pid:N` (or a bare number) of a Go process on this
+/// machine, a saved goroutine profile (debug=0, 1 or 2, gzipped or not), a crash or SIGQUIT dump
+/// inside a log, or `-` for standard input.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gostray inspect :6060\n  \
+    gostray inspect pid:4711\n  \
     gostray inspect http://10.0.3.7:6060/debug/pprof/ --focus 'shop/.*search'\n  \
     kubectl logs shop-7d4 --previous | gostray inspect -\n  \
     gostray inspect goroutines.pb.gz --format pprof -o g.pb.gz && go tool pprof g.pb.gz")]
 pub(crate) struct Inspect {
-    /// host:port, URL, file or -
+    /// host:port, URL, pid:N, file or -
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
     #[command(flatten)]
@@ -114,10 +118,10 @@ const GROUP_HELP: &str = "Put goroutines together by:
 /// the snapshots may come from different builds.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
-    gostray inspect :6060 --format pprof -o before.pb.gz   # … some load later:\n  \
-    gostray diff before.pb.gz :6060")]
+    gostray inspect :6060 --format text -o before.txt   # … some load later:\n  \
+    gostray diff before.txt :6060")]
 pub(crate) struct Diff {
-    /// The earlier snapshot: host:port, URL, file or -
+    /// The earlier snapshot: host:port, URL, pid:N, file or -
     #[arg(value_name = "A")]
     pub(crate) before: String,
     /// The later one
@@ -129,6 +133,14 @@ pub(crate) struct Diff {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+}
+
+/// List the Go processes of this machine, without stopping any.
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Show the whole story on a bundled leaky service.
@@ -186,7 +198,7 @@ pub(crate) enum Format {
     Json,
     /// A profile that `go tool pprof` opens
     Pprof,
-    /// A traceback as the Go runtime prints it (debug=2)
+    /// A traceback as the Go runtime prints it (debug=2), of a source that has goroutine ids
     Text,
     /// One line a suspicious group, for assistants
     Agent,
@@ -215,7 +227,13 @@ pub(crate) struct Endpoint {
 
 /// Go's own flags have one dash; takes the ones we share.
 pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    args.map(|arg| match arg.to_str() {
+    let mut is_ps = false;
+    args.map(move |arg| match arg.to_str() {
+        Some("ps") => {
+            is_ps = true;
+            arg
+        }
+        Some("-json") if is_ps => "--json".into(),
         Some("-json") => "--format=json".into(),
         Some(flag @ ("-focus" | "-ignore" | "-help" | "-version")) => format!("-{flag}").into(),
         Some(flag) if flag.starts_with("-focus=") || flag.starts_with("-ignore=") => format!("-{flag}").into(),

@@ -55,10 +55,7 @@ pub(crate) fn load(text: &str, options: &cli::Endpoint) -> anyhow::Result<Snapsh
         }
         Source::File(path) => load_file(path),
         Source::Endpoint(address) => load_endpoint(address, options),
-        Source::Process(pid) => bail!(
-            "this version can't read process {pid} from outside: if it serves net/http/pprof, use `gostray inspect \
-             HOST:PORT`; else `kill -QUIT {pid}` makes it print its goroutines and end, and `gostray inspect LOG` reads them"
-        ),
+        Source::Process(pid) => load_process(pid),
         Source::Core(path) => bail!(
             "this version can't read cores: print its goroutines with `dlv core EXE {} <<<'goroutines -t'`",
             path.display()
@@ -85,6 +82,15 @@ fn load_file(path: &Path) -> anyhow::Result<Snapshot> {
     Ok(snapshot)
 }
 
+/// A text dump does not say when it was taken; the time its file was written comes close.
+pub(crate) fn assume_time(snapshot: &mut Snapshot) {
+    if snapshot.taken_at.is_some() || snapshot.target.kind != TargetKind::File {
+        return;
+    }
+    let written = std::fs::metadata(&snapshot.target.name).and_then(|m| m.modified()).ok();
+    snapshot.taken_at = written.and_then(|time| jiff::Timestamp::try_from(time).ok());
+}
+
 fn read(input: impl io::Read) -> Result<Snapshot, gostray_profile::ProfileError> {
     let profile = gostray_profile::read(input, &Limits::default())?;
     let mut snapshot = profile.snapshot;
@@ -93,6 +99,17 @@ fn read(input: impl io::Read) -> Result<Snapshot, gostray_profile::ProfileError>
         snapshot.note(NoteKind::Source, "a goroutineleak profile: it holds leaked goroutines only");
     }
     Ok(snapshot)
+}
+
+#[cfg(target_os = "linux")]
+fn load_process(pid: u32) -> anyhow::Result<Snapshot> {
+    let _progress = Progress::start(&format!("reading process {pid}"));
+    Ok(gostray_process::take(pid)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn load_process(pid: u32) -> anyhow::Result<Snapshot> {
+    bail!("process {pid} can't be read from outside: that works on Linux only")
 }
 
 fn load_endpoint(text: &str, options: &cli::Endpoint) -> anyhow::Result<Snapshot> {

@@ -119,10 +119,12 @@ fn names_can_not_move_the_cursor() {
 
 #[test]
 fn no_such_file_a_folder_and_a_process() {
+    let own_pid = format!("pid:{}", std::process::id());
     for (source, part) in [
         ("no-such-file", "no file \"no-such-file\": SRC is host:port"),
         (".", "is a directory"),
-        ("pid:1", "can't read process 1"),
+        (&own_pid, "is no program of the Go compiler"),
+        ("pid:4000000000", "no process 4000000000"),
         ("core:x", "can't read cores"),
         ("http://", "http://"),
     ] {

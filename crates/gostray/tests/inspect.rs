@@ -159,6 +159,18 @@ fn profiles_and_texts_can_be_read_again() {
 }
 
 #[test]
+fn a_text_needs_ids() {
+    let run = gostray(&["inspect", "shop.pb.gz", "--format", "text"]);
+    assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+    assert!(run.stderr.contains("no goroutine ids"), "{run:?}");
+}
+
+#[test]
+fn an_empty_difference_is_nothing_to_check() {
+    assert_eq!(gostray(&["diff", DUMP, DUMP, "--focus", "no such function"]).code, 4);
+}
+
+#[test]
 fn completions_and_man_pages_come_from_the_flags() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(gostray(&["completions", shell]).stdout.contains("max-dump"), "{shell}");

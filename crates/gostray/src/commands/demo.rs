@@ -62,6 +62,7 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
 fn next_steps(args: &Demo, address: &str) -> String {
     let mut text = String::from(
         "  gostray inspect HOST:PORT        your own service, if it serves net/http/pprof\n  \
+         gostray ps                       the Go processes of this machine; inspect pid:N reads one\n  \
          gostray inspect crash.log        a crash or SIGQUIT dump inside a log\n  \
          gostray diff A B                 what grew between two saved profiles\n  \
          gostray doctor                   what works on this machine",

@@ -25,11 +25,19 @@ pub(crate) fn run(args: &cli::Diff) -> anyhow::Result<Exit> {
     }
     let mut before = source::load(&args.before, &args.endpoint)?;
     let mut after = source::load(&args.after, &args.endpoint)?;
+    source::assume_time(&mut before);
+    source::assume_time(&mut after);
     filter.apply(&mut before);
     filter.apply(&mut after);
     let diff = Diff::between(&before, &after);
     let report = DiffReport { before: &before, after: &after, diff: &diff, policy: &Policy::default() };
     let detail = Detail { goroutines: false, width: output::terminal_width() };
     output::to(args.output.output.as_deref(), |out| report.write(format, &detail, out))?;
-    Ok(if report.has_new_leaks() && !args.output.exit_zero { Exit::Leaks } else { Exit::Clean })
+    Ok(if before.records.is_empty() && after.records.is_empty() {
+        Exit::Nothing
+    } else if report.has_new_leaks() && !args.output.exit_zero {
+        Exit::Leaks
+    } else {
+        Exit::Clean
+    })
 }

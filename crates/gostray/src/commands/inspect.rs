@@ -19,6 +19,10 @@ pub(crate) fn run(args: &Inspect) -> anyhow::Result<Exit> {
     }
     let mut snapshot = source::load(&args.source, &args.endpoint)?;
     filter.apply(&mut snapshot);
+    if args.output.format == Format::Text && !snapshot.has_ids() {
+        // Invented ones would be taken for real ones by whoever reads the text.
+        bail!("{} has no goroutine ids, which a traceback needs: use --format pprof or json", args.source);
+    }
     let judged = judge_all(&snapshot, group_by(&snapshot, &args.group), &Policy::default());
     let report = Report { snapshot: &snapshot, judged: &judged };
     let detail = Detail { goroutines: args.goroutines, width: output::terminal_width() };

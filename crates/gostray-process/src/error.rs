@@ -1,0 +1,69 @@
+//! Why a process could not be read.
+
+use std::io;
+
+/// Why a process could not be read; the messages say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProcessError {
+    /// There is no such process, or it ended meanwhile.
+    #[error(
+        "no process {pid}: it has ended, or it runs in another PID namespace (`gostray ps` lists the Go processes that can be seen)"
+    )]
+    Gone {
+        /// The process.
+        pid: u32,
+    },
+    /// The kernel does not let us read its memory.
+    #[error("no permission to read the memory of process {pid} ({why})\n{mend}")]
+    Permission {
+        /// The process.
+        pid: u32,
+        /// What forbids it.
+        why: String,
+        /// The command that helps.
+        mend: String,
+    },
+    /// It is no Go program, or one that was built with another compiler.
+    #[error("process {pid} is no program of the Go compiler: {what}")]
+    NotGo {
+        /// The process.
+        pid: u32,
+        /// What was looked for in vain.
+        what: &'static str,
+    },
+    /// Go, but of a release or for a machine whose layout is not known.
+    #[error("process {pid} can't be read: {what}; if it serves net/http/pprof, use `gostray inspect HOST:PORT`")]
+    Unsupported {
+        /// The process.
+        pid: u32,
+        /// What is not supported.
+        what: String,
+    },
+    /// What the layout says is not what is found there.
+    #[error(
+        "the memory of process {pid} is not laid out as Go {version} should be ({what}): nothing is shown rather than something wrong"
+    )]
+    Layout {
+        /// The process.
+        pid: u32,
+        /// Its Go release.
+        version: String,
+        /// What does not fit.
+        what: String,
+    },
+    /// A part of its memory could not be read.
+    #[error("can't read the memory of the process at {address:#x}: it has ended or gave that part back; try again")]
+    Unreadable {
+        /// Where.
+        address: u64,
+    },
+    /// `/proc` gave something unexpected.
+    #[error("{path}: {source}")]
+    Proc {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}

@@ -1,0 +1,80 @@
+//! Variables of the runtime in a binary without symbols: the code of a function that uses one refers
+//! to it, and its shape tells it from the others that the function uses.
+
+use crate::error::ProcessError;
+use crate::image::Image;
+use crate::layout::Layout;
+use crate::memory::{Memory, word};
+
+/// No runtime function that is looked into is longer.
+const MAX_CODE: u64 = 64 << 10;
+/// No process has more goroutines, dead ones that wait to be used again included.
+const MAX_GOROUTINES: u64 = 1 << 28;
+/// No release has more wait reasons.
+const MAX_REASONS: usize = 128;
+
+/// Where the runtime keeps its list of all goroutines.
+pub(crate) struct Globals {
+    /// The address of the variable `runtime.allgs`.
+    pub(crate) allgs: u64,
+    /// The texts of the wait reasons, by number.
+    pub(crate) wait_reasons: Vec<String>,
+}
+
+impl Globals {
+    pub(crate) fn find(memory: &dyn Memory, image: &Image) -> Result<Self, String> {
+        let variables = image.modules.first().map(|module| module.variables.clone()).unwrap_or_default();
+        let allgs = targets(memory, image, "runtime.allgadd")?
+            .into_iter()
+            .filter(|address| variables.contains(address))
+            .find(|address| is_list_of_goroutines(memory, &image.layout, *address))
+            .ok_or("the list of goroutines is not where runtime.allgadd looks for it")?;
+        let wait_reasons = targets(memory, image, "runtime.waitReason.String")?
+            .into_iter()
+            .find_map(|address| wait_reasons(memory, address))
+            .ok_or("the wait reasons are not where runtime.waitReason.String looks for them")?;
+        Ok(Self { allgs, wait_reasons })
+    }
+}
+
+/// Every address that an instruction of a function could mean. Operands of amd64 are relative to the
+/// end of their instruction, which for the ones that matter is the end of the operand. Whether one is
+/// meant or only looks so is told by what lies there.
+fn targets(memory: &dyn Memory, image: &Image, name: &str) -> Result<Vec<u64>, String> {
+    let functions = &image.modules.first().ok_or("no module")?.functions;
+    let function =
+        functions.by_name(name).ok_or_else(|| format!("there is no function {name}: the names are garbled"))?;
+    let code = memory
+        .bytes(function.entry, (function.end - function.entry).min(MAX_CODE))
+        .map_err(|e: ProcessError| e.to_string())?;
+    let targets = code.windows(4).enumerate().map(|(at, operand)| {
+        let operand = i32::from_le_bytes([operand[0], operand[1], operand[2], operand[3]]);
+        (function.entry + at as u64 + 4).wrapping_add_signed(operand.into())
+    });
+    let mut targets: Vec<u64> = targets.filter(|address| address % 8 == 0).collect();
+    targets.sort_unstable();
+    targets.dedup();
+    Ok(targets)
+}
+
+/// A slice whose first element is the main goroutine.
+fn is_list_of_goroutines(memory: &dyn Memory, layout: &Layout, address: u64) -> bool {
+    let Ok(slice) = memory.bytes(address, 24) else { return false };
+    let (data, len, capacity) = (word(&slice, 0), word(&slice, 8), word(&slice, 16));
+    let is_slice = len > 0 && len <= capacity && capacity <= MAX_GOROUTINES && data % 8 == 0;
+    is_slice
+        && memory
+            .u64(data)
+            .and_then(|first| memory.u64(first.wrapping_add(layout.at("runtime.g.goid"))))
+            .is_ok_and(|goid| goid == 1)
+}
+
+/// An array of strings that begins as every release's does.
+fn wait_reasons(memory: &dyn Memory, address: u64) -> Option<Vec<String>> {
+    let at = |index: usize| memory.go_string(address.checked_add(16 * index as u64)?).ok();
+    if !at(0)?.is_empty() || at(1)? != "GC assist marking" || at(2)? != "IO wait" {
+        return None;
+    }
+    let is_reason = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+    Some((0..MAX_REASONS).map_while(|index| at(index).filter(|text| index == 0 || is_reason(text))).collect())
+}

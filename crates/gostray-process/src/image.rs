@@ -1,0 +1,155 @@
+//! The Go image in a process's memory: its version, its modules, its function tables. Found from
+//! memory alone, so that stripped, position-independent and deleted binaries are no different.
+
+use memchr::memmem;
+
+use crate::buildinfo::{self, BuildInfo};
+use crate::error::ProcessError;
+use crate::layout::Layout;
+use crate::live::{Live, Mapping};
+use crate::memory::{Memory, half, word};
+use crate::pclntab::Functions;
+
+/// The magic of the function table of Go 1.20 and later, with the two bytes of padding behind it.
+const MAGIC: [u8; 6] = [0xf1, 0xff, 0xff, 0xff, 0, 0];
+/// Memory is searched in pieces of this size.
+const PIECE: u64 = 4 << 20;
+/// The word size and instruction quantum that are supported: amd64.
+const QUANTUM_AND_WORD: [u8; 2] = [1, 8];
+/// More modules than a program with plugins has.
+const MAX_MODULES: usize = 64;
+
+/// A Go program's image.
+pub(crate) struct Image {
+    pub(crate) build: BuildInfo,
+    pub(crate) layout: Layout,
+    pub(crate) modules: Vec<Module>,
+}
+
+/// The executable or a plugin.
+pub(crate) struct Module {
+    pub(crate) functions: Functions,
+    /// Where its variables lie.
+    pub(crate) variables: std::ops::Range<u64>,
+}
+
+impl Image {
+    pub(crate) fn find(process: &Live) -> Result<Self, ProcessError> {
+        let pid = process.pid;
+        let executable = process.executable()?;
+        let mappings: Vec<Mapping> = process.mappings()?.into_iter().filter(|m| m.path == executable).collect();
+        check_machine(process, &mappings)?;
+        let build = buildinfo::find(process, &mappings)?.ok_or(ProcessError::NotGo {
+            pid,
+            what: "it holds no Go build information (gccgo, TinyGo or another language)",
+        })?;
+        let layout = Layout::of(&build.go_version).ok_or_else(|| ProcessError::Unsupported {
+            pid,
+            what: format!("it was built with {}, and this version knows Go {}", build.go_version, Layout::releases()),
+        })?;
+        let table = find_function_table(process, &mappings)?
+            .ok_or(ProcessError::NotGo { pid, what: "it holds no Go function table" })?;
+        let first = find_module_data(process, &mappings, &layout, table)?
+            .ok_or(ProcessError::NotGo { pid, what: "nothing refers to its Go function table" })?;
+        let mut modules = Vec::new();
+        let mut next = first;
+        while next != 0 && modules.len() < MAX_MODULES {
+            let (module, after) = Module::read(process, &layout, next)?;
+            modules.push(module);
+            next = after;
+        }
+        Ok(Self { build, layout, modules })
+    }
+
+    /// The module a program counter belongs to.
+    pub(crate) fn module(&self, pc: u64) -> Option<&Module> {
+        self.modules.iter().find(|module| module.functions.contains(pc))
+    }
+}
+
+impl Module {
+    fn read(memory: &dyn Memory, layout: &Layout, data: u64) -> Result<(Self, u64), ProcessError> {
+        let field = |name: &str| memory.u64(data + layout.at(&format!("runtime.moduledata.{name}")));
+        let functions = Functions::read(memory, layout, data)?;
+        let start = field("noptrdata")?.min(field("data")?);
+        let end = field("end")?.max(field("ebss")?).max(field("enoptrbss")?);
+        Ok((Self { functions, variables: start..end }, field("next")?))
+    }
+}
+
+/// Refuses executables of other machines before anything is taken for something else.
+fn check_machine(process: &Live, mappings: &[Mapping]) -> Result<(), ProcessError> {
+    let pid = process.pid;
+    let unsupported = |what: &str| ProcessError::Unsupported { pid, what: what.to_owned() };
+    let first = mappings.first().ok_or(ProcessError::NotGo { pid, what: "it maps no executable" })?;
+    let header = (process as &dyn Memory).bytes(first.start, 64)?;
+    if !header.starts_with(b"\x7fELF") {
+        return Err(ProcessError::NotGo { pid, what: "it is no ELF executable" });
+    }
+    match (header[4], half(&header, 18) & 0xffff) {
+        (1, _) => Err(unsupported("it is a 32-bit program")),
+        (2, 62) => Ok(()),
+        (2, 183) => Err(unsupported("it is an arm64 program, which this version can't unwind")),
+        _ => Err(unsupported("it was built for a machine that this version does not know")),
+    }
+}
+
+/// Calls `found` with the address of each occurrence of `needle` at a multiple of `align`, until it
+/// gives something. Parts that can't be read are passed over.
+pub(crate) fn search<T>(
+    memory: &dyn Memory,
+    mappings: &[Mapping],
+    needle: &[u8],
+    align: u64,
+    mut found: impl FnMut(u64) -> Option<T>,
+) -> Option<T> {
+    let finder = memmem::Finder::new(needle);
+    for mapping in mappings {
+        let mut start = mapping.start;
+        while start < mapping.end {
+            // Pieces overlap, so that no occurrence falls between two.
+            let end = mapping.end.min(start + PIECE + needle.len() as u64);
+            if let Ok(piece) = memory.bytes(start, end - start) {
+                let hits = finder.find_iter(&piece).map(|at| start + at as u64);
+                if let Some(result) = hits.filter(|at| at % align == 0).find_map(&mut found) {
+                    return Some(result);
+                }
+            }
+            start += PIECE;
+        }
+    }
+    None
+}
+
+fn find_function_table(memory: &dyn Memory, mappings: &[Mapping]) -> Result<Option<u64>, ProcessError> {
+    Ok(search(memory, mappings, &MAGIC, 8, |address| {
+        let header = memory.bytes(address, 72).ok()?;
+        let (count, parts) = (word(&header, 8), [32, 40, 48, 56, 64].map(|at| word(&header, at)));
+        let is_header = header[6..8] == QUANTUM_AND_WORD
+            && (1..1 << 26).contains(&count)
+            && (72..=128).contains(&parts[0])
+            && parts.is_sorted_by(|a, b| a < b)
+            && parts[4] < 1 << 33;
+        is_header.then_some(address)
+    }))
+}
+
+/// The module data is where the address of the function table stands with a function count that fits.
+fn find_module_data(
+    memory: &dyn Memory,
+    mappings: &[Mapping],
+    layout: &Layout,
+    table: u64,
+) -> Result<Option<u64>, ProcessError> {
+    let count = memory.u64(table + 8)?;
+    let size = layout.at("runtime.moduledata.__size");
+    let ftab = layout.at("runtime.moduledata.ftab");
+    Ok(search(memory, mappings, &table.to_le_bytes(), 8, |address| {
+        let data = memory.bytes(address, size).ok()?;
+        let at = |offset: u64| word(&data, usize::try_from(offset).unwrap_or(usize::MAX - 8));
+        let (len, capacity) = (at(ftab + 8), at(ftab + 16));
+        let text = at(layout.at("runtime.moduledata.text"))..at(layout.at("runtime.moduledata.etext"));
+        (len == capacity && (count..=count + 2).contains(&len) && at(ftab) > table && !text.is_empty())
+            .then_some(address)
+    }))
+}

@@ -1,0 +1,78 @@
+//! Where the fields of the runtime's structures lie in a release: `layout.tsv`, made by `cargo xtask
+//! layouts` from the DWARF of programs built with each.
+
+use rustc_hash::FxHashMap;
+
+const TABLE: &str = include_str!("layout.tsv");
+const ARCHITECTURE: &str = "amd64";
+
+/// The offsets of one release, by `package.type.field`.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    offsets: FxHashMap<&'static str, u64>,
+    /// The minor version of the release: the 27 of Go 1.27.3.
+    pub(crate) minor: u32,
+    /// The release of the table.
+    pub(crate) release: &'static str,
+    /// It is that of the very patch release that was asked for.
+    pub(crate) is_exact: bool,
+}
+
+impl Layout {
+    /// The layout for a version as the binary tells it: `go1.25.5 X:greenteagc`. That of another
+    /// patch release stands in where there is none of its own: it must be validated either way.
+    pub(crate) fn of(version: &str) -> Option<Self> {
+        let number = version.strip_prefix("go")?.split([' ', '-']).next()?;
+        let minor_of =
+            |release: &str| release.split('.').nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
+        let minor: u32 = minor_of(number)?;
+        let mut lines = TABLE.lines().filter(|line| !line.starts_with('#'));
+        let columns: Vec<(&str, &str)> = lines.next()?.split('\t').skip(1).filter_map(|c| c.rsplit_once('-')).collect();
+        let of_minor =
+            |(release, architecture): &(&str, &str)| *architecture == ARCHITECTURE && minor_of(release) == Some(minor);
+        let column = columns
+            .iter()
+            .position(|column| of_minor(column) && column.0 == number)
+            .or_else(|| columns.iter().position(of_minor))?;
+        let offsets = lines
+            .filter_map(|line| {
+                let mut cells = line.split('\t');
+                Some((cells.next()?, cells.nth(column)?.parse().ok()?))
+            })
+            .collect();
+        let release = columns[column].0;
+        Some(Self { offsets, minor, release, is_exact: release == number })
+    }
+
+    /// The offset of a field in bytes. A field that the table lacks lies nowhere that can be read, so
+    /// that using it fails rather than lies.
+    pub(crate) fn at(&self, field: &str) -> u64 {
+        self.offsets.get(field).copied().unwrap_or(1 << 62)
+    }
+
+    /// The releases of the table.
+    pub(crate) fn releases() -> String {
+        let header = TABLE.lines().find(|line| !line.starts_with('#')).unwrap_or_default();
+        let known = header.split('\t').filter_map(|c| c.strip_suffix("-amd64"));
+        let minors: Vec<&str> = known.filter_map(|release| release.rsplit_once('.')).map(|(minor, _)| minor).collect();
+        format!("{} to {}", minors.first().unwrap_or(&"?"), minors.last().unwrap_or(&"?"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_release_or_one_of_the_same_line() {
+        let exact = Layout::of("go1.27.3").unwrap();
+        assert!(exact.is_exact && exact.minor == 27 && exact.at("runtime.g.goid") == 152);
+        for version in ["go1.25.1 X:greenteagc", "go1.26.9-X:nogreenteagc", "go1.23", "go1.24rc1"] {
+            assert!(!Layout::of(version).unwrap().is_exact, "{version}");
+        }
+        for version in ["go1.20.14", "go1.99.1", "devel go1.28", ""] {
+            assert!(Layout::of(version).is_none(), "{version}");
+        }
+        assert_eq!(Layout::releases(), "1.21 to 1.27");
+    }
+}

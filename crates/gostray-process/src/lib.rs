@@ -1,0 +1,41 @@
+//! A living Go process → a [`Snapshot`](gostray_model::Snapshot), from outside: no pprof endpoint, no
+//! agent, no rebuild, no symbols. Linux on amd64; Go 1.21 to 1.27.
+//!
+//! # Shape
+//! All is read from the memory of the process through `/proc/PID/mem`, which neither stops it nor
+//! writes to it, so that stripped, position-independent and deleted binaries are no different. There
+//! is no `unsafe` in it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `memory` | memory behind one small trait: what follows does not know whose it is |
+//! | `live` | a living process: `/proc/PID/mem`, `maps`, and why they may be refused |
+//! | `buildinfo`, `image`, `pclntab` | the Go image: release, module data, functions, files, lines, inlined calls |
+//! | `layout` | where the fields of the runtime's structures lie; generated from DWARF, validated before use |
+//! | `globals` | variables of the runtime, by code that refers to them and by their shape |
+//! | `goroutine`, `unwind` | a goroutine's record and its frames |
+//! | `take` | all of it → a snapshot |
+//! | `processes` | the Go processes of this machine |
+//!
+//! What does not validate is refused: [`ProcessError::Layout`] rather than something wrong.
+#![warn(missing_docs)]
+#![cfg(target_os = "linux")]
+
+mod buildinfo;
+mod error;
+mod globals;
+mod goroutine;
+mod image;
+mod layout;
+mod live;
+mod memory;
+mod pclntab;
+mod processes;
+mod take;
+mod unwind;
+
+pub use buildinfo::BuildInfo;
+pub use error::ProcessError;
+pub use memory::Memory;
+pub use processes::{GoProcess, processes};
+pub use take::take;

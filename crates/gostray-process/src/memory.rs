@@ -1,0 +1,59 @@
+//! The memory of a target behind one small trait.
+
+use crate::error::ProcessError;
+
+/// Memory that can be read: of a living process, later of a core or a recorded image.
+pub trait Memory {
+    /// Reads all of `buffer` from `address`.
+    ///
+    /// # Errors
+    /// If any part of it can't be read.
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError>;
+}
+
+/// No table of a Go program is larger; a length above it is damaged memory.
+const MAX_BYTES: u64 = 1 << 30;
+/// No symbol or file name is longer.
+const MAX_NAME: usize = 4096;
+
+impl dyn Memory + '_ {
+    pub(crate) fn u8(&self, address: u64) -> Result<u8, ProcessError> {
+        let mut bytes = [0; 1];
+        self.read(address, &mut bytes)?;
+        Ok(bytes[0])
+    }
+
+    pub(crate) fn u64(&self, address: u64) -> Result<u64, ProcessError> {
+        let mut bytes = [0; 8];
+        self.read(address, &mut bytes)?;
+        Ok(u64::from_le_bytes(bytes))
+    }
+
+    pub(crate) fn bytes(&self, address: u64, len: u64) -> Result<Vec<u8>, ProcessError> {
+        if len > MAX_BYTES {
+            return Err(ProcessError::Unreadable { address });
+        }
+        let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+        self.read(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// A Go string whose header lies at `address`.
+    pub(crate) fn go_string(&self, address: u64) -> Result<String, ProcessError> {
+        let (data, len) = (self.u64(address)?, self.u64(address + 8)?);
+        if len > MAX_NAME as u64 {
+            return Err(ProcessError::Unreadable { address: data });
+        }
+        Ok(String::from_utf8_lossy(&self.bytes(data, len)?).into_owned())
+    }
+}
+
+/// A little-endian word in a buffer; 0 beyond its end, which no caller takes for anything valid.
+pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
+    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+}
+
+/// The same for 32 bits.
+pub(crate) fn half(bytes: &[u8], at: usize) -> u32 {
+    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+}
