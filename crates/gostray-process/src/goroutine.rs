@@ -112,7 +112,7 @@ impl Goroutine {
         if self.labels == 0 || layout.minor < 24 {
             return Ok(Labels::new());
         }
-        let (data, len) = (memory.u64(self.labels)?, memory.u64(self.labels + 8)?);
+        let (data, len) = (memory.u64(self.labels)?, memory.u64(self.labels.wrapping_add(8))?);
         if len > MAX_LABELS {
             return Err(ProcessError::Unreadable { address: self.labels });
         }

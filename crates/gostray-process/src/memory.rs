@@ -40,7 +40,7 @@ impl dyn Memory + '_ {
 
     /// A Go string whose header lies at `address`.
     pub(crate) fn go_string(&self, address: u64) -> Result<String, ProcessError> {
-        let (data, len) = (self.u64(address)?, self.u64(address + 8)?);
+        let (data, len) = (self.u64(address)?, self.u64(address.wrapping_add(8))?);
         if len > MAX_NAME as u64 {
             return Err(ProcessError::Unreadable { address: data });
         }
@@ -50,10 +50,10 @@ impl dyn Memory + '_ {
 
 /// A little-endian word in a buffer; 0 beyond its end, which no caller takes for anything valid.
 pub(crate) fn word(bytes: &[u8], at: usize) -> u64 {
-    bytes.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
+    at.checked_add(8).and_then(|end| bytes.get(at..end)).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
 }
 
 /// The same for 32 bits.
 pub(crate) fn half(bytes: &[u8], at: usize) -> u32 {
-    bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
+    at.checked_add(4).and_then(|end| bytes.get(at..end)).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
 }

@@ -124,16 +124,16 @@ impl Functions {
     }
 
     fn function(&self, start: u32, end: u32, record: u32) -> Function {
-        let address = |offset: u32| self.text.start + u64::from(offset);
+        let address = |offset: u32| self.text.start.wrapping_add(offset.into());
         Function { entry: address(start), end: address(end), record: record as usize }
     }
 
     fn field(&self, function: Function, offset: usize) -> u32 {
-        half(&self.records, function.record + offset)
+        half(&self.records, function.record.saturating_add(offset))
     }
 
     fn byte(&self, function: Function, offset: usize) -> u8 {
-        self.records.get(function.record + offset).copied().unwrap_or(0)
+        self.records.get(function.record.saturating_add(offset)).copied().unwrap_or(0)
     }
 
     pub(crate) fn name(&self, function: Function) -> &[u8] {
@@ -170,10 +170,10 @@ impl Functions {
                 else {
                     break;
                 };
-                let Ok(call) = memory.bytes(tree + index * INLINED_CALL, INLINED_CALL) else { break };
+                let Ok(call) = memory.bytes(tree.wrapping_add(index * INLINED_CALL), INLINED_CALL) else { break };
                 let at = |field: u64| half(&call, usize::try_from(field).unwrap_or(usize::MAX / 2));
                 places.push(self.place(function, pc, text_at(&self.names, at(self.fields.inlined_name))));
-                pc = function.entry + u64::from(at(self.fields.inlined_parent));
+                pc = function.entry.wrapping_add(at(self.fields.inlined_parent).into());
             }
         }
         places.push(self.place(function, pc, self.name(function)));
@@ -189,7 +189,7 @@ impl Functions {
         let number = |table: usize| self.value(function, self.field(function, table), pc);
         let file = number(self.fields.file).and_then(|n| usize::try_from(n).ok()).map(|n| {
             let unit = self.field(function, self.fields.unit) as usize;
-            text_at(&self.files, half(&self.units, (unit + n) * 4))
+            text_at(&self.files, half(&self.units, unit.saturating_add(n).saturating_mul(4)))
         });
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Place {
@@ -212,7 +212,7 @@ impl Functions {
         let tables = self.field(function, self.fields.npcdata) as usize;
         let offset = self
             .field(function, self.fields.size.saturating_add(tables.saturating_add(which.into()).saturating_mul(4)));
-        (offset != u32::MAX).then(|| self.funcdata + u64::from(offset))
+        (offset != u32::MAX).then(|| self.funcdata.wrapping_add(offset.into()))
     }
 
     /// The value of a program counter in a table of deltas: (value, length) pairs as varints.
@@ -242,7 +242,7 @@ impl Functions {
             // Zigzag.
             let delta = if delta & 1 == 0 { (delta >> 1).cast_signed() } else { !(delta >> 1).cast_signed() };
             value = value.wrapping_add(delta);
-            at += u64::from(varint()?);
+            at = at.wrapping_add(varint()?.into());
             if pc < at {
                 return Some(value);
             }

@@ -62,7 +62,7 @@ impl<'a> Unwinder<'a> {
     /// The frame of the `go` statement behind a program counter.
     pub(crate) fn created_by(&self, pc: u64, tables: &mut Tables) -> Option<FrameId> {
         let functions = &self.image.module(pc)?.functions;
-        let place = functions.outer_place(functions.find(pc)?, pc - 1);
+        let place = functions.outer_place(functions.find(pc)?, pc.saturating_sub(1));
         Some(add(tables, place))
     }
 

@@ -27,7 +27,9 @@ pub(crate) fn run(args: &Ps) -> anyhow::Result<Exit> {
         .collect();
     if args.json {
         output::to(None, |out| gostray_report::write_processes_json(&rows, out))?;
-    } else if !rows.is_empty() {
+    } else if rows.is_empty() {
+        anstream::eprintln!("no Go process that can be seen");
+    } else {
         output::to(None, |out| gostray_report::write_processes(&rows, output::terminal_width(), out))?;
     }
     Ok(if rows.is_empty() { Exit::Nothing } else { Exit::Clean })
