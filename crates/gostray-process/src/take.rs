@@ -15,6 +15,9 @@ use crate::unwind::Unwinder;
 /// No process has more goroutines, dead ones included.
 const MAX_GOROUTINES: u64 = 1 << 28;
 
+/// How often a list that does not fit is read.
+const ATTEMPTS: u32 = 5;
+
 /// A Go process that can be read.
 pub(crate) struct Attached {
     process: Live,
@@ -36,6 +39,19 @@ impl Attached {
 
     /// Every goroutine that is not dead, as the runtime lists them.
     pub(crate) fn goroutines(&self) -> Result<Vec<Goroutine>, ProcessError> {
+        // The list may be replaced by a longer one between the reading of its address and its length.
+        // What really does not fit does so every time.
+        let mut result = self.list();
+        for _ in 1..ATTEMPTS {
+            if !matches!(result, Err(ProcessError::Layout { .. } | ProcessError::Unreadable { .. })) {
+                break;
+            }
+            result = self.list();
+        }
+        result
+    }
+
+    fn list(&self) -> Result<Vec<Goroutine>, ProcessError> {
         let memory: &dyn Memory = &self.process;
         let layout_error = |what: String| ProcessError::Layout {
             pid: self.process.pid,
