@@ -13,7 +13,8 @@
 //!
 //! The third address tells a send from a receive. Functions begin at multiples of 32 (amd64) or 16
 //! (arm64), and the wrappers are so small that the low bits of the return address are the offset
-//! of their one call. Measured with `go tool objdump` on Go 1.21 to 1.27, all releases alike:
+//! of their one call. Measured with `go tool objdump` on Go 1.21 to 1.27, all releases alike; for
+//! amd64 the golden dumps of Go 1.18 to 1.27 confirm it:
 //!
 //! | | `chansend1` | `chanrecv1`, `chanrecv2` |
 //! |---|---|---|
