@@ -2,7 +2,7 @@
 //! release, and writes the table that the process reader uses.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -36,8 +36,43 @@ const WANTED: &[(&str, &[&str])] = &[
             "gopc",
             "startpc",
             "labels",
+            "waiting",
+            "_defer",
+            "_panic",
+            "param",
+            "sched.ctxt",
+            "schedlink",
         ],
     ),
+    ("runtime.sudog", &["g", "next", "prev", "elem", "waitlink", "c"]),
+    ("runtime.hchan", &["recvq.first", "sendq.first"]),
+    ("runtime.notifyList", &["head"]),
+    ("runtime._defer", &["fn", "link", "heap"]),
+    ("runtime.m", &["g0", "gsignal", "procid", "curg", "alllink"]),
+    (
+        "runtime.mspan",
+        &[
+            "startAddr",
+            "npages",
+            "freeindex",
+            "nelems",
+            "allocBits",
+            "pinnerBits",
+            "sweepgen",
+            "spanclass",
+            "state",
+            "isUserArenaChunk",
+            "elemsize",
+            "limit",
+            "specials",
+        ],
+    ),
+    ("runtime.mheap", &["allspans", "sweepgen", "arenas"]),
+    ("runtime.special", &["next", "offset", "kind"]),
+    ("runtime.specialfinalizer", &["fn"]),
+    ("runtime.finalizer", &["fn", "arg", "fint", "ot"]),
+    ("runtime.stackObjectRecord", &["off", "size"]),
+    ("internal/abi.Type", &["Size_", "PtrBytes", "TFlag", "Kind_", "GCData", "Str"]),
     (
         "runtime.moduledata",
         &[
@@ -61,17 +96,49 @@ const WANTED: &[(&str, &[&str])] = &[
             "end",
             "rodata",
             "gofunc",
+            "types",
+            "etypes",
+            "gcdatamask",
+            "gcbssmask",
             "next",
         ],
     ),
     (
         "runtime._func",
-        &["nameOff", "args", "pcsp", "pcfile", "pcln", "npcdata", "cuOffset", "funcID", "flag", "nfuncdata"],
+        &[
+            "nameOff",
+            "args",
+            "deferreturn",
+            "pcsp",
+            "pcfile",
+            "pcln",
+            "npcdata",
+            "cuOffset",
+            "funcID",
+            "flag",
+            "nfuncdata",
+        ],
     ),
     ("runtime.inlinedCall", &["nameOff", "parentPc"]),
 ];
+/// The same for what not every release has: a `-` stands where one has it not. A structure that was
+/// renamed has one name here for both.
+const WANTED_WHERE_THEY_ARE: &[(&[&str], &[&str])] = &[
+    (&["runtime.mspan"], &["largeType"]),
+    (&["runtime.heapArena"], &["bitmap", "noMorePtrs"]),
+    (&["runtime.finblock", "runtime.finBlock"], &["alllink", "cnt", "fin"]),
+    (&["runtime.specialWeakHandle"], &["handle"]),
+    (&["runtime.specialCleanup"], &["fn", "cleanup"]),
+    (&["runtime.cleanupBlock"], &["cleanupBlockHeader.alllink", "cleanupBlockHeader.n", "cleanups"]),
+    (&["runtime.cleanupQueue"], &["all"]),
+    (&["runtime.cleanupFn"], &["fn", "arg"]),
+];
+/// Constants of the runtime, where it has them.
+const CONSTANTS: &[&str] =
+    &["runtime._KindSpecialFinalizer", "runtime._KindSpecialWeakHandle", "runtime._KindSpecialCleanup"];
 const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
-const PROGRAM: &str = "package main\n\nfunc main() {}\n";
+/// Uses what else would be left out of the program, and of its DWARF.
+const PROGRAM: &str = "package main\n\nimport \"sync\"\n\nfunc main() { sync.NewCond(&sync.Mutex{}).Wait() }\n";
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
@@ -88,10 +155,14 @@ pub(crate) fn run() -> anyhow::Result<()> {
     );
     columns.iter().for_each(|(name, _)| table += &format!("\t{name}"));
     table.push('\n');
-    for key in columns[0].1.keys() {
+    let keys: BTreeSet<&String> = columns.iter().flat_map(|(_, column)| column.keys()).collect();
+    for key in keys {
         write!(table, "{key}")?;
-        for (name, column) in &columns {
-            write!(table, "\t{}", column.get(key).with_context(|| format!("{name} has no {key}"))?)?;
+        for (_, column) in &columns {
+            match column.get(key) {
+                Some(value) => write!(table, "\t{value}")?,
+                None => table += "\t-",
+            }
         }
         table.push('\n');
     }
@@ -131,10 +202,23 @@ fn read_dwarf(executable: &[u8]) -> anyhow::Result<BTreeMap<String, u64>> {
         let unit = dwarf.unit(header)?;
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs()? {
+            let name = name_of(&dwarf, &unit, entry)?;
+            if entry.tag() == gimli::DW_TAG_constant && CONSTANTS.contains(&name.as_str()) {
+                layout.insert(name, number(entry, gimli::DW_AT_const_value).context("no value")?);
+                continue;
+            }
             if entry.tag() != gimli::DW_TAG_structure_type {
                 continue;
             }
-            let name = name_of(&dwarf, &unit, entry)?;
+            if let Some((names, fields)) = WANTED_WHERE_THEY_ARE.iter().find(|(names, _)| names.contains(&&*name)) {
+                let name = names[0];
+                layout.insert(format!("{name}.__size"), number(entry, gimli::DW_AT_byte_size).context("no size")?);
+                for field in *fields {
+                    if let Some(offset) = offset_of(&dwarf, &unit, entry.offset(), field)? {
+                        layout.insert(format!("{name}.{field}"), offset);
+                    }
+                }
+            }
             let Some((name, fields)) = WANTED.iter().find(|(wanted, _)| *wanted == name) else { continue };
             layout.insert(format!("{name}.__size"), number(entry, gimli::DW_AT_byte_size).context("no size")?);
             for field in *fields {

@@ -9,7 +9,7 @@ use rustc_hash::FxBuildHasher;
 use crate::operation::Operation;
 use crate::record::Record;
 use crate::signature::{Signature, Signer, blocked_frame, start_function};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Fact, Snapshot};
 use crate::tables::{Frame, LabelsId, Stack, StackId, StatusId, Tables};
 
 /// By what goroutines are put together. The location words are Delve's.
@@ -103,6 +103,36 @@ impl Group {
             kinds.contains_key(&(record.stack, record.status))
                 && (record.id == 0 || ids.binary_search(&record.id).is_ok())
         })
+    }
+
+    /// The bytes that only its goroutines keep, where that was measured.
+    #[must_use]
+    pub fn retained(&self, snapshot: &Snapshot) -> Option<u64> {
+        let mut facts = self.facts(snapshot).filter(|fact| fact.proven).peekable();
+        facts.peek()?;
+        Some(facts.map(|fact| fact.retained).sum())
+    }
+
+    /// Who keeps what its goroutines wait for, and for how many of them, the commonest first.
+    #[must_use]
+    pub fn held_by<'a>(&self, snapshot: &'a Snapshot) -> Vec<(&'a str, u64)> {
+        let mut holders: BTreeMap<&str, u64> = BTreeMap::new();
+        for holder in self.facts(snapshot).filter_map(|fact| fact.held_by.as_deref()) {
+            *holders.entry(holder).or_default() += 1;
+        }
+        let mut holders: Vec<(&str, u64)> = holders.into_iter().collect();
+        holders.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        holders
+    }
+
+    /// Were all its goroutines proven from the memory of their process?
+    #[must_use]
+    pub fn is_proven_from_memory(&self, snapshot: &Snapshot) -> bool {
+        !self.ids.is_empty() && self.ids.iter().all(|id| snapshot.facts.get(id).is_some_and(|fact| fact.proven))
+    }
+
+    fn facts<'a>(&self, snapshot: &'a Snapshot) -> impl Iterator<Item = &'a Fact> {
+        self.ids.iter().filter_map(|id| snapshot.facts.get(id))
     }
 
     /// The function it was started with.

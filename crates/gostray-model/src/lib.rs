@@ -34,6 +34,6 @@ pub use group::{Group, Grouping, Variant, group_by, groups};
 pub use operation::Operation;
 pub use record::{Age, Record, Status};
 pub use signature::Signature;
-pub use snapshot::{Ancestor, Note, NoteKind, Snapshot, Target, TargetKind};
+pub use snapshot::{Ancestor, Fact, Note, NoteKind, Snapshot, Target, TargetKind};
 pub use std_packages::is_std_package;
 pub use tables::{Frame, FrameId, Labels, LabelsId, Stack, StackId, StatusId, Tables};

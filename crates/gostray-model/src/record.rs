@@ -62,7 +62,8 @@ pub struct Record {
 pub struct Status {
     /// The runtime's own wait reason or status: `chan send`, `select`, `running`, …
     pub reason: Cow<'static, str>,
-    /// The runtime's leak profile proved that it can never run again.
+    /// It was proven that it can never run again: by the runtime's leak profile, or from the memory of
+    /// the process (see [`crate::Fact`]).
     pub leaked: bool,
     /// The source did not print the reason; it was derived from the frames.
     pub derived: bool,

@@ -1,5 +1,6 @@
 //! The goroutines of one process at one instant, and what is known of how they were seen.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -102,6 +103,20 @@ pub struct Snapshot {
     pub records: Vec<Record>,
     /// Creators of creators, where the dump has them.
     pub ancestors: Vec<Ancestor>,
+    /// What looking into the memory of the process told of a goroutine, by its id.
+    pub facts: BTreeMap<u64, Fact>,
+}
+
+/// What looking into the memory of a process told of a goroutine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fact {
+    /// It can never run again: nothing that may run can reach what it waits for.
+    pub proven: bool,
+    /// The bytes that it alone keeps: its stack, and what can be reached through it only. What
+    /// several goroutines keep is counted for one of them.
+    pub retained: u64,
+    /// The shortest way by which what it waits for can be reached, in words.
+    pub held_by: Option<Box<str>>,
 }
 
 impl Snapshot {

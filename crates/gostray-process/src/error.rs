@@ -66,4 +66,7 @@ pub enum ProcessError {
         /// Why.
         source: io::Error,
     },
+    /// It could not be held up for a snapshot.
+    #[error(transparent)]
+    Hold(#[from] crate::hold::HoldError),
 }

@@ -10,6 +10,8 @@ use crate::memory::{Memory, word};
 const MAX_CODE: u64 = 64 << 10;
 /// No process has more goroutines, dead ones that wait to be used again included.
 const MAX_GOROUTINES: u64 = 1 << 28;
+/// No heap has more spans.
+pub(crate) const MAX_SPANS: u64 = 1 << 28;
 /// No release has more wait reasons.
 const MAX_REASONS: usize = 128;
 
@@ -35,6 +37,55 @@ impl Globals {
             .ok_or("the wait reasons are not where runtime.waitReason.String looks for them")?;
         Ok(Self { allgs, wait_reasons })
     }
+}
+
+/// What only the proof needs, besides.
+pub(crate) struct HeapGlobals {
+    /// The address of the variable `runtime.mheap_`.
+    pub(crate) heap: u64,
+    /// Variables of which some are lists of finalizers that wait to be run.
+    pub(crate) finalizers: Vec<u64>,
+    /// Addresses of which one is `runtime.gcCleanups` (Go 1.25 and later).
+    pub(crate) cleanups: Vec<u64>,
+    /// Variables of which one is the list of chunks of the runtime's own memory.
+    pub(crate) chunks: Vec<u64>,
+}
+
+impl HeapGlobals {
+    pub(crate) fn find(memory: &dyn Memory, image: &Image) -> Result<Self, String> {
+        let layout = &image.layout;
+        let variables = image.modules.first().map(|module| module.variables.clone()).unwrap_or_default();
+        let among = |name: &str| -> Result<Vec<u64>, String> {
+            Ok(targets(memory, image, name)?.into_iter().filter(|address| variables.contains(address)).collect())
+        };
+        let heap = among("runtime.mallocinit")?
+            .into_iter()
+            .find(|address| is_heap(memory, layout, *address))
+            .ok_or("the heap is not where runtime.mallocinit looks for it")?;
+        let finalizers = among("runtime.queuefinalizer")?;
+        // A program that never adds a cleanup is linked without what runs them.
+        let has_cleanups = layout.get("runtime.cleanupQueue.all").is_some()
+            && image.modules.first().is_some_and(|m| m.functions.by_name("runtime.runCleanups").is_some());
+        let cleanups = if has_cleanups { among("runtime.runCleanups")? } else { Vec::new() };
+        let chunks = among("runtime.persistentalloc1")?;
+        Ok(Self { heap, finalizers, cleanups, chunks })
+    }
+}
+
+/// A heap whose first spans begin at pages.
+fn is_heap(memory: &dyn Memory, layout: &Layout, address: u64) -> bool {
+    let Ok(slice) = memory.bytes(address.saturating_add(layout.at("runtime.mheap.allspans")), 24) else { return false };
+    let (data, len, capacity) = (word(&slice, 0), word(&slice, 8), word(&slice, 16));
+    if len == 0 || len > capacity || capacity > MAX_SPANS || data % 8 != 0 {
+        return false;
+    }
+    memory.bytes(data, 8 * len.min(16)).is_ok_and(|spans| {
+        spans.chunks_exact(8).all(|span| {
+            memory
+                .u64(word(span, 0).wrapping_add(layout.at("runtime.mspan.startAddr")))
+                .is_ok_and(|start| start != 0 && start % crate::heap::PAGE == 0)
+        })
+    })
 }
 
 /// Every address that an instruction of a function could mean. Operands of amd64 are relative to the

@@ -4,14 +4,16 @@ use gostray_model::Labels;
 
 use crate::error::ProcessError;
 use crate::globals::Globals;
+use crate::labels;
 use crate::layout::Layout;
 use crate::memory::{Memory, half, word};
-use crate::unwind::Resume;
+use crate::site::Resume;
 
 /// The statuses of `runtime.g.atomicstatus`.
 const RUNNING: u32 = 2;
 const SYSCALL: u32 = 3;
 const WAITING: u32 = 4;
+const COPYSTACK: u32 = 8;
 const LEAKED: u32 = 10;
 /// A garbage collection scans the stack.
 const SCAN: u32 = 0x1000;
@@ -19,12 +21,63 @@ const SCAN: u32 = 0x1000;
 const MAX_ID: u64 = 1 << 48;
 /// No stack is larger (the runtime's limit is 1 GB).
 const MAX_STACK: u64 = 2 << 30;
-/// No goroutine has more labels.
-const MAX_LABELS: u64 = 4096;
+
+/// Where the fields of the record lie in it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields {
+    pub(crate) size: usize,
+    low: usize,
+    top: usize,
+    m: usize,
+    sp: usize,
+    pc: usize,
+    syscall_sp: usize,
+    syscall_pc: usize,
+    status: usize,
+    id: usize,
+    reason: usize,
+    locked: usize,
+    parent: usize,
+    created_pc: usize,
+    start_pc: usize,
+    labels: usize,
+    waiting: usize,
+    defers: usize,
+    panics: usize,
+}
+
+impl Fields {
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let field = |name: &str| layout.index(&format!("runtime.g.{name}"));
+        Self {
+            size: field("__size"),
+            low: field("stack.lo"),
+            top: field("stack.hi"),
+            m: field("m"),
+            sp: field("sched.sp"),
+            pc: field("sched.pc"),
+            syscall_sp: field("syscallsp"),
+            syscall_pc: field("syscallpc"),
+            status: field("atomicstatus"),
+            id: field("goid"),
+            reason: field("waitreason"),
+            locked: field("lockedm"),
+            parent: field("parentGoid"),
+            created_pc: field("gopc"),
+            start_pc: field("startpc"),
+            labels: field("labels"),
+            waiting: field("waiting"),
+            defers: field("_defer"),
+            panics: field("_panic"),
+        }
+    }
+}
 
 /// A goroutine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Goroutine {
+    /// The address of its record.
+    pub(crate) address: u64,
     pub(crate) id: u64,
     pub(crate) creator_id: u64,
     status: u32,
@@ -34,21 +87,26 @@ pub(crate) struct Goroutine {
     /// Where it was started, and with which function.
     pub(crate) created_pc: u64,
     pub(crate) start_pc: u64,
-    /// The end of its stack.
+    /// Where its stack lies.
+    pub(crate) low: u64,
     pub(crate) top: u64,
     /// Where it will go on; `None` where a thread is running it.
     pub(crate) resume: Option<Resume>,
+    /// The thread that runs it, or whose system call it waits for.
+    pub(crate) m: u64,
+    /// What it waits for: a list of `runtime.sudog`.
+    pub(crate) waiting: u64,
+    pub(crate) defers: u64,
+    pub(crate) panics: u64,
     labels: u64,
 }
 
 impl Goroutine {
-    /// Reads the one at `address`: `Ok(None)` for one that is dead, an error that names what can't be
-    /// where the layout does not fit.
-    pub(crate) fn read(memory: &dyn Memory, layout: &Layout, address: u64) -> Result<Option<Self>, String> {
-        let bytes = memory.bytes(address, layout.at("runtime.g.__size")).map_err(|e| e.to_string())?;
-        let offset = |field: &str| usize::try_from(layout.at(&format!("runtime.g.{field}"))).unwrap_or(usize::MAX - 8);
-        let field = |name: &str| word(&bytes, offset(name));
-        let raw = half(&bytes, offset("atomicstatus"));
+    /// Reads the record of the one at `address`: `Ok(None)` for one that is dead, an error that names
+    /// what can't be where the layout does not fit.
+    pub(crate) fn parse(bytes: &[u8], fields: &Fields, address: u64) -> Result<Option<Self>, String> {
+        let field = |at: usize| word(bytes, at);
+        let raw = half(bytes, fields.status);
         let status = raw & !SCAN;
         match status {
             // Not yet or no longer used.
@@ -56,31 +114,47 @@ impl Goroutine {
             1..=4 | 8..=10 => {}
             _ => return Err(format!("a goroutine has the status {raw:#x}")),
         }
-        let (low, top, id) = (field("stack.lo"), field("stack.hi"), field("goid"));
+        let (low, top, id) = (field(fields.low), field(fields.top), field(fields.id));
         if id == 0 || id > MAX_ID {
             return Err(format!("a goroutine has the id {id}"));
         }
-        if low >= top || top - low > MAX_STACK || low % 8 != 0 {
+        if low >= top || top - low > MAX_STACK || low % 8 != 0 || top % 8 != 0 {
             return Err(format!("goroutine {id} has a stack from {low:#x} to {top:#x}"));
         }
         let resume = match status {
             RUNNING => None,
-            SYSCALL => Some(Resume { pc: field("syscallpc"), sp: field("syscallsp") }),
-            _ => Some(Resume { pc: field("sched.pc"), sp: field("sched.sp") }),
+            SYSCALL => Some(Resume { pc: field(fields.syscall_pc), sp: field(fields.syscall_sp) }),
+            _ => Some(Resume { pc: field(fields.pc), sp: field(fields.sp) }),
         };
         Ok(Some(Self {
+            address,
             id,
-            creator_id: field("parentGoid"),
+            creator_id: field(fields.parent),
             status,
-            reason: bytes.get(offset("waitreason")).copied().unwrap_or(0),
+            reason: bytes.get(fields.reason).copied().unwrap_or(0),
             scan: raw & SCAN != 0,
-            locked: field("lockedm") != 0,
-            created_pc: field("gopc"),
-            start_pc: field("startpc"),
+            locked: field(fields.locked) != 0,
+            created_pc: field(fields.created_pc),
+            start_pc: field(fields.start_pc),
+            low,
             top,
-            resume: resume.filter(|r| (low..=top).contains(&r.sp)),
-            labels: field("labels"),
+            resume: resume.filter(|r| (low..=top).contains(&r.sp) && r.sp % 8 == 0),
+            m: field(fields.m),
+            waiting: field(fields.waiting),
+            defers: field(fields.defers),
+            panics: field(fields.panics),
+            labels: field(fields.labels),
         }))
+    }
+
+    /// Is it parked, with its stack at rest?
+    pub(crate) fn is_parked(&self) -> bool {
+        matches!(self.status, WAITING | LEAKED) && !self.scan && self.resume.is_some()
+    }
+
+    /// Is its stack at rest at a place that the tables of its functions describe?
+    pub(crate) fn is_at_rest(&self) -> bool {
+        !matches!(self.status, RUNNING | COPYSTACK) && !self.scan && self.resume.is_some()
     }
 
     /// The word that a traceback prints for it.
@@ -90,7 +164,7 @@ impl Goroutine {
             RUNNING => "running",
             SYSCALL => "syscall",
             WAITING => "waiting",
-            8 => "copystack",
+            COPYSTACK => "copystack",
             9 => "preempted",
             LEAKED => "leaked",
             _ => "???",
@@ -107,25 +181,15 @@ impl Goroutine {
         self.status == LEAKED
     }
 
-    /// Its pprof labels. Before Go 1.24 they are a map, which is not read.
+    /// Its pprof labels.
     pub(crate) fn labels(&self, memory: &dyn Memory, layout: &Layout) -> Result<Labels, ProcessError> {
-        if self.labels == 0 || layout.minor < 24 {
+        if self.labels == 0 {
             return Ok(Labels::new());
         }
-        let (data, len) = (memory.u64(self.labels)?, memory.u64(self.labels.wrapping_add(8))?);
-        if len > MAX_LABELS {
-            return Err(ProcessError::Unreadable { address: self.labels });
+        if layout.minor < 24 {
+            return labels::of_map(memory, self.labels);
         }
-        (0..len)
-            .map(|index| {
-                let label = data.wrapping_add(32 * index);
-                Ok((memory.go_string(label)?.into(), memory.go_string(label.wrapping_add(16))?.into()))
-            })
-            .collect()
-    }
-
-    /// Has it labels that can't be read?
-    pub(crate) fn has_unread_labels(&self, layout: &Layout) -> bool {
-        self.labels != 0 && layout.minor < 24
+        let (data, len) = (memory.u64(self.labels)?, memory.u64(self.labels.wrapping_add(8))?);
+        labels::of_list(memory, data, len)
     }
 }

@@ -1,6 +1,8 @@
 //! The Go image in a process's memory: its version, its modules, its function tables. Found from
 //! memory alone, so that stripped, position-independent and deleted binaries are no different.
 
+use std::ops::Range;
+
 use memchr::memmem;
 
 use crate::buildinfo::{self, BuildInfo};
@@ -30,7 +32,11 @@ pub(crate) struct Image {
 pub(crate) struct Module {
     pub(crate) functions: Functions,
     /// Where its variables lie.
-    pub(crate) variables: std::ops::Range<u64>,
+    pub(crate) variables: Range<u64>,
+    /// Those that may hold pointers, with a bit for each word; `None` where the bits don't fit.
+    pub(crate) pointers: Option<Vec<(Range<u64>, Vec<u8>)>>,
+    /// Where its types lie.
+    pub(crate) types: Range<u64>,
 }
 
 impl Image {
@@ -73,7 +79,22 @@ impl Module {
         let functions = Functions::read(memory, layout, data)?;
         let start = field("noptrdata")?.min(field("data")?);
         let end = field("end")?.max(field("ebss")?).max(field("enoptrbss")?);
-        Ok((Self { functions, variables: start..end }, field("next")?))
+        let pointers = [("data", "edata", "gcdatamask"), ("bss", "ebss", "gcbssmask")]
+            .into_iter()
+            .map(|(start, end, mask)| {
+                let range = field(start)?..field(end)?;
+                let mask = data + layout.at(&format!("runtime.moduledata.{mask}"));
+                let words = u64::from(memory.u32(mask)?);
+                // A mask that is too short would hide pointers.
+                if words != range.end.saturating_sub(range.start) / 8 {
+                    return Err(ProcessError::Unreadable { address: mask });
+                }
+                Ok((range, memory.bytes(memory.u64(mask + 8)?, words.div_ceil(8))?))
+            })
+            .collect::<Result<_, ProcessError>>()
+            .ok();
+        let types = field("types")?..field("etypes")?;
+        Ok((Self { functions, variables: start..end, pointers, types }, field("next")?))
     }
 }
 

@@ -47,7 +47,17 @@ impl Layout {
     /// The offset of a field in bytes. A field that the table lacks lies nowhere that can be read, so
     /// that using it fails rather than lies.
     pub(crate) fn at(&self, field: &str) -> u64 {
-        self.offsets.get(field).copied().unwrap_or(1 << 62)
+        self.get(field).unwrap_or(1 << 62)
+    }
+
+    /// The same as an index into a buffer; beyond the end of any for a field that the table lacks.
+    pub(crate) fn index(&self, field: &str) -> usize {
+        self.get(field).and_then(|offset| usize::try_from(offset).ok()).unwrap_or(usize::MAX / 2)
+    }
+
+    /// What this release may not have.
+    pub(crate) fn get(&self, field: &str) -> Option<u64> {
+        self.offsets.get(field).copied()
     }
 
     /// The releases of the table.

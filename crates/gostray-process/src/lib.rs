@@ -19,23 +19,38 @@
 //!
 //! What does not validate is refused: [`ProcessError::Layout`] rather than something wrong.
 #![warn(missing_docs)]
+#![deny(unsafe_code)]
 #![cfg(target_os = "linux")]
 
+mod attached;
 mod buildinfo;
 mod error;
 mod globals;
 mod goroutine;
+mod heap;
+mod hold;
 mod image;
+mod labels;
 mod layout;
+mod listing;
 mod live;
 mod memory;
 mod pclntab;
 mod processes;
+mod prove;
+mod site;
+mod stackmap;
+mod symbols;
+#[allow(unsafe_code)]
+mod sys;
 mod take;
+mod types;
 mod unwind;
 
 pub use buildinfo::BuildInfo;
 pub use error::ProcessError;
+pub use hold::HoldError;
 pub use memory::Memory;
 pub use processes::{GoProcess, processes};
+pub use prove::{Method, ProveOptions, ProveProgress, Prover, prove};
 pub use take::take;

@@ -5,15 +5,25 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use crate::error::ProcessError;
-use crate::memory::Memory;
+use crate::memory::{Memory, PAGE, Part};
 
 /// A mapping of a process's address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mapping {
     pub(crate) start: u64,
     pub(crate) end: u64,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) shared: bool,
     pub(crate) executable: bool,
     pub(crate) path: String,
+}
+
+impl Mapping {
+    /// Does it belong to the kernel, and can't be read like other memory?
+    pub(crate) fn is_kernels(&self) -> bool {
+        self.path.starts_with("[v")
+    }
 }
 
 /// A living process whose memory may be read.
@@ -55,6 +65,64 @@ impl Memory for Live {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError> {
         self.memory.read_exact_at(buffer, address).map_err(|_| ProcessError::Unreadable { address })
     }
+
+    fn read_many(&self, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
+        read_vectored(self.pid, parts, buffer)
+    }
+
+    fn present(&self, start: u64, end: u64) -> Vec<bool> {
+        present_pages(self.pid, start, end)
+    }
+}
+
+/// Which pages of a process exist, in memory or swapped out: `/proc/PID/pagemap`. All, if it can't be
+/// told. Touching one that does not exist would make the kernel give the process one.
+pub(crate) fn present_pages(pid: u32, start: u64, end: u64) -> Vec<bool> {
+    /// Bits of an entry: present, swapped out.
+    const EXISTS: u64 = 3 << 62;
+    let pages = usize::try_from((end - start).div_ceil(PAGE)).unwrap_or(0);
+    let mut entries = vec![0u8; pages * 8];
+    let read = File::open(format!("/proc/{pid}/pagemap"))
+        .and_then(|pagemap| pagemap.read_exact_at(&mut entries, start / PAGE * 8));
+    match read {
+        Ok(()) => entries.chunks_exact(8).map(|entry| crate::memory::word(entry, 0) & EXISTS != 0).collect(),
+        Err(_) => vec![true; pages],
+    }
+}
+
+/// The kernel takes so many parts at once.
+const MAX_PARTS: usize = 1024;
+/// And not more than this at once, so that a process that must not be stopped for long never is.
+const MAX_AT_ONCE: usize = 64 << 20;
+
+/// Reads many parts of a process with few system calls.
+pub(crate) fn read_vectored(pid: u32, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
+    let process = nix::unistd::Pid::from_raw(pid.cast_signed());
+    let mut rest = buffer;
+    // Where reading goes on, within a part that was read in pieces.
+    let (mut next, mut offset) = (0, 0);
+    while let Some(first) = parts.get(next) {
+        let (mut remote, mut len, mut at, mut skip) = (Vec::new(), 0, next, offset);
+        while let Some(part) = parts.get(at).filter(|_| len < MAX_AT_ONCE && remote.len() < MAX_PARTS) {
+            let take = (part.len - skip).min(MAX_AT_ONCE - len);
+            let base = usize::try_from(part.start).unwrap_or(usize::MAX).saturating_add(skip);
+            remote.push(nix::sys::uio::RemoteIoVec { base, len: take });
+            len += take;
+            if skip + take < part.len {
+                skip += take;
+                break;
+            }
+            (at, skip) = (at + 1, 0);
+        }
+        let unreadable = ProcessError::Unreadable { address: first.start };
+        let Some((here, after)) = rest.split_at_mut_checked(len) else { return Err(unreadable) };
+        let read = nix::sys::uio::process_vm_readv(process, &mut [std::io::IoSliceMut::new(here)], &remote);
+        if read != Ok(len) {
+            return Err(unreadable);
+        }
+        (rest, next, offset) = (after, at, skip);
+    }
+    Ok(())
 }
 
 /// `start-end perms offset dev inode   path`.
@@ -66,6 +134,9 @@ fn parse_mapping(line: &str) -> Option<Mapping> {
     Some(Mapping {
         start: u64::from_str_radix(start, 16).ok()?,
         end: u64::from_str_radix(end, 16).ok()?,
+        readable: permissions.contains('r'),
+        writable: permissions.contains('w'),
+        shared: permissions.contains('s'),
         executable: permissions.contains('x'),
         path: path.to_owned(),
     })

@@ -9,6 +9,38 @@ pub trait Memory {
     /// # Errors
     /// If any part of it can't be read.
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError>;
+
+    /// Reads many parts, one behind the other, into a buffer that is as long as all of them.
+    ///
+    /// # Errors
+    /// If any of them can't be read.
+    fn read_many(&self, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
+        let mut rest = buffer;
+        for part in parts {
+            let (here, after) = rest.split_at_mut(part.len.min(rest.len()));
+            self.read(part.start, here)?;
+            rest = after;
+        }
+        Ok(())
+    }
+
+    /// Which pages of 4 KiB from `start` to `end` have ever been written to or read; all of them, if it
+    /// can't be told.
+    fn present(&self, start: u64, end: u64) -> Vec<bool> {
+        vec![true; usize::try_from((end - start).div_ceil(PAGE)).unwrap_or(0)]
+    }
+}
+
+/// The size of a page, the unit of mappings, in bytes.
+pub(crate) const PAGE: u64 = 4096;
+
+/// A part of memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Its address.
+    pub start: u64,
+    /// Its length in bytes.
+    pub len: usize,
 }
 
 /// No table of a Go program is larger; a length above it is damaged memory.
@@ -27,6 +59,12 @@ impl dyn Memory + '_ {
         let mut bytes = [0; 8];
         self.read(address, &mut bytes)?;
         Ok(u64::from_le_bytes(bytes))
+    }
+
+    pub(crate) fn u32(&self, address: u64) -> Result<u32, ProcessError> {
+        let mut bytes = [0; 4];
+        self.read(address, &mut bytes)?;
+        Ok(u32::from_le_bytes(bytes))
     }
 
     pub(crate) fn bytes(&self, address: u64, len: u64) -> Result<Vec<u8>, ProcessError> {

@@ -42,9 +42,19 @@ struct Fields {
     flag: usize,
     nfuncdata: usize,
     size: usize,
+    args: usize,
     wrapper: u8,
     inlined_name: u64,
     inlined_parent: u64,
+    stack_object: StackObjectFields,
+}
+
+/// Offsets within the record of a stack object, and its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StackObjectFields {
+    pub(crate) record: usize,
+    pub(crate) offset: usize,
+    pub(crate) size: usize,
 }
 
 /// A function.
@@ -95,9 +105,15 @@ impl Functions {
                 flag: field("flag"),
                 nfuncdata: field("nfuncdata"),
                 size: field("__size"),
+                args: field("args"),
                 wrapper: u8::try_from(layout.at("abi.FuncIDWrapper")).unwrap_or(u8::MAX),
                 inlined_name: layout.at("runtime.inlinedCall.nameOff"),
                 inlined_parent: layout.at("runtime.inlinedCall.parentPc"),
+                stack_object: StackObjectFields {
+                    record: layout.index("runtime.stackObjectRecord.__size"),
+                    offset: layout.index("runtime.stackObjectRecord.off"),
+                    size: layout.index("runtime.stackObjectRecord.size"),
+                },
             },
         })
     }
@@ -113,6 +129,11 @@ impl Functions {
         // The last entry only marks the end.
         let (&(start, record), &(end, _)) = (self.index.get(after.checked_sub(1)?)?, self.index.get(after)?);
         Some(self.function(start, end, record))
+    }
+
+    /// Is a package linked into it?
+    pub(crate) fn has_package(&self, package: &str) -> bool {
+        memchr::memmem::find(&self.names, format!("\0{package}.").as_bytes()).is_some()
     }
 
     /// The function of a name.
@@ -153,6 +174,15 @@ impl Functions {
     /// Did the compiler make it (method wrappers, `go` with arguments)? Tracebacks leave it out.
     pub(crate) fn is_wrapper(&self, function: Function) -> bool {
         self.byte(function, self.fields.id) == self.fields.wrapper
+    }
+
+    /// The size of its arguments on the stack in bytes; `None` where it can't be known.
+    pub(crate) fn args_size(&self, function: Function) -> Option<u64> {
+        u64::try_from(self.field(function, self.fields.args).cast_signed()).ok()
+    }
+
+    pub(crate) fn stack_object_fields(&self) -> StackObjectFields {
+        self.fields.stack_object
     }
 
     /// The size of its frame at a program counter in bytes, without the return address.
@@ -199,13 +229,13 @@ impl Functions {
         }
     }
 
-    fn pcdata(&self, function: Function, table: u32, pc: u64) -> Option<i32> {
+    pub(crate) fn pcdata(&self, function: Function, table: u32, pc: u64) -> Option<i32> {
         (table < self.field(function, self.fields.npcdata))
             .then(|| self.field(function, self.fields.size + table as usize * 4))
             .and_then(|values| self.value(function, values, pc))
     }
 
-    fn funcdata(&self, function: Function, which: u8) -> Option<u64> {
+    pub(crate) fn funcdata(&self, function: Function, which: u8) -> Option<u64> {
         if which >= self.byte(function, self.fields.nfuncdata) {
             return None;
         }

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSection, ReadCache};
 
+use crate::attached::Attached;
 use crate::buildinfo::{self, BuildInfo};
-use crate::take::Attached;
 
 /// A Go process.
 #[derive(Debug, Clone, PartialEq, Eq)]

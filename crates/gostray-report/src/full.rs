@@ -7,11 +7,13 @@ use gostray_verdict::{Judged, Verdict};
 
 use crate::style::{self, paint};
 use crate::table::{Column, Table};
-use crate::words::{caveats, count, delta, duration, function, number, place, printable, short_place};
+use crate::words::{bytes, caveats, count, delta, duration, function, number, place, printable, short_place};
 use crate::{Detail, DiffReport, Report};
 
 /// How many groups are told about below the table.
 const TOLD: usize = 10;
+/// How many holders are named.
+const HOLDERS: usize = 3;
 /// How many ids are named.
 const IDS: usize = 6;
 
@@ -22,26 +24,32 @@ pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn W
     }
     writeln!(out)?;
     let tables = &report.snapshot.tables;
-    let mut table = Table::new(vec![
-        ("VERDICT", Column::Left),
-        ("COUNT", Column::Right),
-        ("OLDEST", Column::Right),
-        ("STATE", Column::Left),
-        ("BLOCKED AT", Column::Flexible),
-        ("CREATED BY", Column::Flexible),
-    ]);
+    // Known of few sources: only those of a process that was looked into.
+    let has_retained = report.judged.iter().any(|judged| judged.group.retained(report.snapshot).is_some());
+    let has_ages = report.judged.iter().any(|judged| judged.group.oldest.is_some());
+    let mut columns = vec![("VERDICT", Column::Left), ("COUNT", Column::Right)];
+    columns.extend(has_retained.then_some(("RETAINED", Column::Right)));
+    columns.extend((has_ages || !has_retained).then_some(("OLDEST", Column::Right)));
+    columns.extend([("STATE", Column::Left), ("BLOCKED AT", Column::Flexible), ("CREATED BY", Column::Flexible)]);
+    let mut table = Table::new(columns);
     for judged in report.judged {
         let verdict = judged.judgement.verdict;
         let rest = if verdict == Verdict::Normal { style::DIM } else { style::PLAIN };
         let group = &judged.group;
-        table.row(vec![
+        let mut row = vec![
             (verdict.to_string(), style::verdict(verdict)),
             (number(group.count), if verdict.is_leak() { style::HEADING } else { rest }),
-            (group.oldest.map_or_else(|| "-".to_owned(), duration), rest),
+        ];
+        let retained = || group.retained(report.snapshot).map_or_else(|| "-".to_owned(), bytes);
+        row.extend(has_retained.then(|| (retained(), rest)));
+        let oldest = || group.oldest.map_or_else(|| "-".to_owned(), duration);
+        row.extend((has_ages || !has_retained).then(|| (oldest(), rest)));
+        row.extend([
             (printable(group.state(tables)), rest),
             (blocked(group, report.snapshot), rest),
             (created(group, report.snapshot), rest),
         ]);
+        table.row(row);
     }
     table.write(detail.width, out)?;
     if detail.goroutines {
@@ -50,7 +58,11 @@ pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn W
             write_story(report.snapshot, judged, detail, out)?;
         }
     } else {
-        let told = report.judged.iter().filter(|j| j.judgement.verdict <= Verdict::Suspect);
+        // Suspicious ones, and those of which something else is known.
+        let told = report.judged.iter().filter(|j| {
+            let verdict = j.judgement.verdict;
+            verdict <= Verdict::Suspect || verdict != Verdict::Normal && !j.group.held_by(report.snapshot).is_empty()
+        });
         for judged in told.clone().take(TOLD) {
             writeln!(out)?;
             write_story(report.snapshot, judged, detail, out)?;
@@ -106,6 +118,17 @@ fn write_story(snapshot: &Snapshot, judged: &Judged, detail: &Detail, out: &mut 
         line("because", &printable(&evidence.detail))?;
     }
     let at = |frame: Option<&Frame>| frame.map(|f| format!("{}  {}", printable(&f.function), printable(&place(f))));
+    if let Some(retained) = group.retained(snapshot) {
+        line("retains", &format!("{} that nothing else can reach, stacks included", bytes(retained)))?;
+    }
+    let holders = group.held_by(snapshot);
+    for (at, (holder, of)) in holders.iter().take(HOLDERS).enumerate() {
+        let of = if holders.len() > 1 { format!(" ({of} of {})", number(group.count)) } else { String::new() };
+        line(if at == 0 { "held by" } else { "" }, &format!("{}{of}", printable(holder)))?;
+    }
+    if let more @ 1.. = holders.len().saturating_sub(HOLDERS) {
+        line("", &format!("… and {more} more ways"))?;
+    }
     if let Some(text) = at(group.blocked_at(tables)) {
         line("blocked at", &text)?;
     }

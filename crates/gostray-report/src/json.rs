@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::{Detail, DiffReport, Report};
 
+/// So many holders of a group are named.
+const MAX_HOLDERS: usize = 16;
 const SCHEMA: &str = "gostray.snapshot/v1";
 
 /// The goroutines of one process at one instant, grouped and judged.
@@ -92,9 +94,9 @@ struct GroupJson {
     goroutine_ids: Vec<u64>,
     /// The pprof labels that all of them share.
     labels: BTreeMap<String, String>,
-    /// Bytes reachable only through them; 0 where not measured.
+    /// Bytes reachable only through them, their stacks included; 0 where not measured.
     retained_bytes: u64,
-    /// Who keeps them from being proven, where known.
+    /// Who keeps them from being proven, the commonest first, where known.
     held_by: Vec<String>,
     /// Its distinct stacks, where there is more than one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -260,8 +262,8 @@ fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
         stack: stack(group.stack(tables)),
         goroutine_ids: group.ids.clone(),
         labels: group.labels.clone(),
-        retained_bytes: 0,
-        held_by: Vec::new(),
+        retained_bytes: group.retained(snapshot).unwrap_or(0),
+        held_by: group.held_by(snapshot).into_iter().take(MAX_HOLDERS).map(|(holder, _)| holder.to_owned()).collect(),
         variants: variants
             .map(|v| {
                 let of = tables.stack(v.stack);

@@ -45,6 +45,16 @@ pub(crate) fn count(n: u64, noun: &str) -> String {
     format!("{} {noun}{}", number(n), if n == 1 { "" } else { "s" })
 }
 
+/// `512 B`, `2.3 kB`, `1.5 MB`: as `go tool pprof` writes sizes.
+pub(crate) fn bytes(n: u64) -> String {
+    let units = [("GB", 1u64 << 30), ("MB", 1 << 20), ("kB", 1 << 10)];
+    match units.iter().find(|(_, size)| n >= *size) {
+        // A tenth is exact enough.
+        Some((unit, size)) => format!("{}.{} {unit}", n / size, n % size * 10 / size),
+        None => format!("{n} B"),
+    }
+}
+
 /// The function with the last element of its package.
 pub(crate) fn function(frame: Option<&Frame>) -> String {
     frame.map_or_else(|| "?".to_owned(), |f| FunctionName::new(&f.function).short())

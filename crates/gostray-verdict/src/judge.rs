@@ -65,7 +65,10 @@ pub fn judge(snapshot: &Snapshot, group: &Group, policy: &Policy) -> Judgement {
 /// Can it never run again?
 fn proof(snapshot: &Snapshot, group: &Group) -> Option<Judgement> {
     if group.leaked {
-        let detail = "the Go runtime's leak profile: nothing alive can reach what it waits for";
+        let detail = match group.is_proven_from_memory(snapshot) {
+            true => "the memory of the process: nothing that may run again can reach what it waits for",
+            false => "the Go runtime's leak profile: nothing alive can reach what it waits for",
+        };
         return Some(Judgement::new(Verdict::Proven, EvidenceKind::Proof, detail));
     }
     let is_main = group.started_with(&snapshot.tables).is_some_and(|f| &*f.function == "main.main");

@@ -5,6 +5,7 @@ mod commands;
 mod exit;
 mod output;
 mod progress;
+mod show;
 mod source;
 
 use std::process::ExitCode;

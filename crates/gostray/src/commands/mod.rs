@@ -5,6 +5,7 @@ mod diff;
 mod doctor;
 mod inspect;
 mod man;
+mod prove;
 mod ps;
 
 use clap::CommandFactory;
@@ -17,6 +18,7 @@ use crate::output;
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Inspect(args) => inspect::run(&args),
+        Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Ps(args) => ps::run(&args),
         Command::Doctor => doctor::run(),

@@ -1,0 +1,93 @@
+//! A Go process that can be read: its memory, its image, the variables of its runtime.
+
+use crate::error::ProcessError;
+use crate::globals::Globals;
+use crate::goroutine::{Fields, Goroutine};
+use crate::image::Image;
+use crate::live::Live;
+use crate::memory::{Memory, word};
+
+/// No process has more goroutines, dead ones included.
+pub(crate) const MAX_GOROUTINES: u64 = 1 << 28;
+
+/// How often a list that does not fit is read.
+const ATTEMPTS: u32 = 5;
+
+/// A Go process that can be read.
+pub(crate) struct Attached {
+    pub(crate) process: Live,
+    pub(crate) image: Image,
+    pub(crate) globals: Globals,
+}
+
+impl Attached {
+    pub(crate) fn open(pid: u32) -> Result<Self, ProcessError> {
+        let process = Live::open(pid)?;
+        let image = Image::find(&process)?;
+        let globals = Globals::find(&process, &image).map_err(|what| ProcessError::Layout {
+            pid,
+            version: image.build.go_version.clone(),
+            what,
+        })?;
+        Ok(Self { process, image, globals })
+    }
+
+    /// The error that something does not look as it should.
+    pub(crate) fn misfit(&self, what: String) -> ProcessError {
+        ProcessError::Layout { pid: self.process.pid, version: self.image.build.go_version.clone(), what }
+    }
+
+    /// Every goroutine that is not dead, as the runtime lists them.
+    pub(crate) fn goroutines(&self) -> Result<Vec<Goroutine>, ProcessError> {
+        // The list may be replaced by a longer one between the reading of its address and its length.
+        // What really does not fit does so every time.
+        let mut result = self.list();
+        for _ in 1..ATTEMPTS {
+            if !matches!(result, Err(ProcessError::Layout { .. } | ProcessError::Unreadable { .. })) {
+                break;
+            }
+            result = self.list();
+        }
+        result
+    }
+
+    fn list(&self) -> Result<Vec<Goroutine>, ProcessError> {
+        let memory: &dyn Memory = &self.process;
+        let layout_error = |what: String| ProcessError::Layout {
+            pid: self.process.pid,
+            version: self.image.build.go_version.clone(),
+            what,
+        };
+        let list = memory.bytes(self.globals.allgs, 16)?;
+        let (data, len) = (word(&list, 0), word(&list, 8));
+        if len > MAX_GOROUTINES {
+            return Err(layout_error(format!("{len} goroutines")));
+        }
+        let fields = Fields::new(&self.image.layout);
+        let mut goroutines = Vec::new();
+        for address in memory.bytes(data, 8 * len)?.chunks_exact(8) {
+            let address = word(address, 0);
+            let record = memory.bytes(address, fields.size as u64)?;
+            goroutines.extend(Goroutine::parse(&record, &fields, address).map_err(layout_error)?);
+        }
+        // Ids are never used again.
+        let mut ids: Vec<u64> = goroutines.iter().map(|g| g.id).collect();
+        ids.sort_unstable();
+        if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(layout_error(format!("two goroutines have the id {}", pair[0])));
+        }
+        Ok(goroutines)
+    }
+
+    /// Does the program use C?
+    pub(crate) fn uses_c(&self) -> bool {
+        self.image.modules.iter().any(|module| module.functions.has_package("runtime/cgo"))
+    }
+
+    /// Does the runtime keep it for itself? `debug=2` leaves those out, too.
+    pub(crate) fn is_system(&self, goroutine: &Goroutine) -> bool {
+        let functions = self.image.module(goroutine.start_pc).map(|m| &m.functions);
+        let start = functions.and_then(|f| f.find(goroutine.start_pc).map(|function| f.name(function)));
+        start.is_some_and(|name| name.starts_with(b"runtime.") && name != b"runtime.main")
+    }
+}

@@ -1,0 +1,38 @@
+//! The memory of a fork, which stands still.
+
+use std::io;
+
+use crate::error::ProcessError;
+use crate::live::{present_pages, read_vectored};
+use crate::memory::{Memory, Part};
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+/// A copy of a process.
+pub(crate) struct Copy {
+    pid: u32,
+    memory: File,
+}
+
+impl Copy {
+    pub(crate) fn open(pid: u32) -> Result<Self, String> {
+        let path = format!("/proc/{pid}/mem");
+        let memory = File::open(&path).map_err(|error: io::Error| format!("{path}: {error}"))?;
+        Ok(Self { pid, memory })
+    }
+}
+
+impl Memory for Copy {
+    fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError> {
+        self.memory.read_exact_at(buffer, address).map_err(|_| ProcessError::Unreadable { address })
+    }
+
+    fn read_many(&self, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
+        read_vectored(self.pid, parts, buffer)
+    }
+
+    fn present(&self, start: u64, end: u64) -> Vec<bool> {
+        present_pages(self.pid, start, end)
+    }
+}

@@ -1,0 +1,180 @@
+//! Stopping every thread of a process, and letting it go.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::time::Instant;
+
+use nix::libc;
+
+use crate::hold::wire::Failure;
+use crate::prove::threads::Thread;
+use crate::sys::{self, Event, Registers};
+
+/// A thread that is waited for is asked so often at once before others get the processor.
+const SPINS: u32 = 64;
+
+/// The threads of a process that stand still. What drops it lets them go.
+pub(crate) struct Stopped {
+    pub(crate) pid: u32,
+    pub(crate) since: Instant,
+    threads: BTreeMap<i32, Pending>,
+}
+
+/// Signals that were on their way to a thread when it was stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Pending(Vec<i32>);
+
+impl Stopped {
+    /// Stops all threads: again and again, until none is new.
+    pub(crate) fn all(pid: u32, deadline: Instant) -> Result<Self, Failure> {
+        let mut stopped = Self { pid, since: Instant::now(), threads: BTreeMap::new() };
+        let limit = deadline.saturating_duration_since(stopped.since);
+        loop {
+            let mut new = Vec::new();
+            for tid in tasks(pid)? {
+                if !stopped.threads.contains_key(&tid) && seize(pid, tid)? {
+                    new.push(tid);
+                }
+            }
+            if new.is_empty() {
+                return if stopped.threads.is_empty() { Err(Failure::Gone) } else { Ok(stopped) };
+            }
+            // From here on they are ours to let go.
+            stopped.threads.extend(new.iter().map(|tid| (*tid, Pending::default())));
+            for tid in new {
+                if !stopped.wait(tid, deadline)? {
+                    return Err(Failure::Busy { limit });
+                }
+            }
+        }
+    }
+
+    /// Stops one thread.
+    pub(crate) fn one(pid: u32, tid: i32, deadline: Instant) -> Result<Self, Failure> {
+        let mut stopped = Self { pid, since: Instant::now(), threads: BTreeMap::new() };
+        if !seize(pid, tid)? {
+            return Err(Failure::Gone);
+        }
+        stopped.threads.insert(tid, Pending::default());
+        let limit = deadline.saturating_duration_since(stopped.since);
+        match stopped.wait(tid, deadline)? {
+            true if stopped.threads.is_empty() => Err(Failure::Gone),
+            true => Ok(stopped),
+            false => Err(Failure::Busy { limit }),
+        }
+    }
+
+    /// Waits until a thread stands still, or is gone; `false` if it does neither in time.
+    fn wait(&mut self, tid: i32, deadline: Instant) -> Result<bool, Failure> {
+        for spin in 0u32.. {
+            match sys::wait(tid, false).map_err(failed)? {
+                Some(Event::Stopped { signal, event }) => {
+                    self.threads.entry(tid).or_default().note(signal, event);
+                    return Ok(true);
+                }
+                Some(Event::Ended) => {
+                    self.threads.remove(&tid);
+                    return Ok(true);
+                }
+                None if Instant::now() >= deadline => return Ok(false),
+                None if spin % SPINS == SPINS - 1 => std::thread::yield_now(),
+                None => std::hint::spin_loop(),
+            }
+        }
+        Ok(false)
+    }
+
+    /// What every thread holds.
+    pub(crate) fn held(&self) -> Result<Vec<(Thread, Registers)>, Failure> {
+        let mut held = Vec::new();
+        for tid in self.threads.keys() {
+            let registers = match sys::registers(*tid) {
+                Ok(registers) => registers,
+                // Killed while it stood still: all of the process ends.
+                Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(Failure::Gone),
+                Err(error) => return Err(failed(error)),
+            };
+            let mut words = general(&registers);
+            let extended = sys::extended_registers(*tid).map_err(failed)?;
+            words.extend(extended.chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)));
+            held.push((Thread { tid: *tid, pc: registers.rip, sp: registers.rsp, words }, registers));
+        }
+        Ok(held)
+    }
+
+    /// The signals that are kept back from a thread.
+    pub(crate) fn pending(&mut self, tid: i32) -> &mut Pending {
+        self.threads.entry(tid).or_default()
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        for (tid, Pending(signals)) in &self.threads {
+            let first = signals.first().copied().unwrap_or(0);
+            let let_go = sys::trace(libc::PTRACE_DETACH, *tid, usize::try_from(first).unwrap_or(0));
+            if let_go.is_err() {
+                // It does not stand still yet: it was interrupted and not waited for, or it is gone.
+                let _ = sys::wait(*tid, true);
+                let _ = sys::trace(libc::PTRACE_DETACH, *tid, usize::try_from(first).unwrap_or(0));
+            }
+            for signal in signals.iter().skip(1) {
+                sys::signal_thread(self.pid.cast_signed(), *tid, *signal);
+            }
+        }
+    }
+}
+
+impl Pending {
+    /// Keeps a signal that a stop was for, unless it was our own doing.
+    pub(crate) fn note(&mut self, signal: i32, event: i32) {
+        if event == 0 {
+            self.0.push(signal);
+        }
+    }
+}
+
+/// Begins to trace a thread and interrupts it; `false` if it is gone.
+fn seize(pid: u32, tid: i32) -> Result<bool, Failure> {
+    match sys::trace(libc::PTRACE_SEIZE, tid, 0) {
+        Ok(()) => {}
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Ok(false),
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => return refused(pid, tid),
+        Err(error) => return Err(failed(error)),
+    }
+    // Gone since: its end is what will be waited for.
+    let _ = sys::trace(libc::PTRACE_INTERRUPT, tid, 0);
+    Ok(true)
+}
+
+/// A thread that can't be traced: it is dying, has a tracer, or is not ours.
+fn refused(pid: u32, tid: i32) -> Result<bool, Failure> {
+    let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).unwrap_or_default();
+    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+    match field("TracerPid:").and_then(|by| by.parse().ok()) {
+        Some(by) if by != 0 => Err(Failure::Traced { by }),
+        _ if field("State:").is_none_or(|state| state.starts_with(['Z', 'X'])) => Ok(false),
+        _ => Err(Failure::Permission),
+    }
+}
+
+/// The threads of a process.
+pub(crate) fn tasks(pid: u32) -> Result<Vec<i32>, Failure> {
+    let entries = match fs::read_dir(format!("/proc/{pid}/task")) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Failure::Gone),
+        Err(error) => return Err(failed(error)),
+    };
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
+}
+
+fn general(registers: &Registers) -> Vec<u64> {
+    let r = registers;
+    vec![r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15]
+}
+
+/// An error that has no name of its own.
+pub(crate) fn failed(error: io::Error) -> Failure {
+    Failure::Failed { errno: error.raw_os_error().unwrap_or(libc::EIO) }
+}

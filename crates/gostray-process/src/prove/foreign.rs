@@ -1,0 +1,126 @@
+//! Memory that is not Go's, in a program with C: it may know the address of an object that is pinned.
+
+use std::ops::Range;
+
+use crate::attached::Attached;
+use crate::globals::HeapGlobals;
+use crate::heap::Heap;
+use crate::live::Mapping;
+use crate::memory::{Memory, PAGE, word};
+
+/// It is looked at in pieces of this size.
+const PIECE: u64 = 4 << 20;
+/// The size of a chunk of the runtime's own memory (`persistentChunkSize`).
+const CHUNK: u64 = 256 << 10;
+const MAX_CHUNKS: usize = 1 << 20;
+
+/// Every word that is the address of an object, and where it lies; but not in `unused`.
+pub(crate) fn read(
+    memory: &dyn Memory,
+    mappings: &[Mapping],
+    attached: &Attached,
+    globals: &HeapGlobals,
+    heap: &Heap<'_>,
+    unused: Vec<Range<u64>>,
+) -> Result<Vec<(u64, u64)>, String> {
+    let mut nothing = runtime_chunks(memory, &globals.chunks);
+    nothing.extend(unused);
+    let mut found = Vec::new();
+    for mapping in mappings.iter().filter(|mapping| mapping.writable && !mapping.is_kernels()) {
+        let mut start = mapping.start;
+        while start < mapping.end {
+            let end = mapping.end.min(start + PIECE);
+            // Of memory that is its own alone, what does not exist holds nothing.
+            let mut pages = match mapping.shared {
+                true => vec![true; usize::try_from((end - start) / PAGE).unwrap_or(0)],
+                false => memory.present(start, end),
+            };
+            pages.push(false);
+            let mut from = None;
+            for (page, exists) in (start..).step_by(PAGE as usize).zip(pages) {
+                match (from, exists) {
+                    (None, true) => from = Some(page),
+                    (Some(first), false) => {
+                        read_piece(memory, first, page, attached, heap, &nothing, &mut found)?;
+                        from = None;
+                    }
+                    _ => {}
+                }
+            }
+            start = end;
+        }
+    }
+    Ok(found)
+}
+
+fn read_piece(
+    memory: &dyn Memory,
+    start: u64,
+    end: u64,
+    attached: &Attached,
+    heap: &Heap<'_>,
+    nothing: &[Range<u64>],
+    found: &mut Vec<(u64, u64)>,
+) -> Result<(), String> {
+    // The heap is Go's, and its variables are looked at word by word with their types.
+    if heap.has_arena(start) && heap.has_arena(end - 1) {
+        return Ok(());
+    }
+    let is_gos = |address: u64| {
+        heap.has_arena(address)
+            || attached.image.modules.iter().any(|module| module.variables.contains(&address))
+            || nothing.iter().any(|chunk| chunk.contains(&address))
+    };
+    let Ok(bytes) = memory.bytes(start, end - start) else {
+        return read_pages(memory, start, end, attached, heap, nothing, found);
+    };
+    for (at, bytes) in (start..).step_by(8).zip(bytes.chunks_exact(8)) {
+        let value = word(bytes, 0);
+        if heap.object(value).is_some() && !is_gos(at) {
+            found.push((at, value));
+        }
+    }
+    Ok(())
+}
+
+/// What is mapped need not exist: a file that was cut, memory of a device. What the process has and
+/// its copy has not, on the other hand, must not be passed over.
+fn read_pages(
+    memory: &dyn Memory,
+    start: u64,
+    end: u64,
+    attached: &Attached,
+    heap: &Heap<'_>,
+    nothing: &[Range<u64>],
+    found: &mut Vec<(u64, u64)>,
+) -> Result<(), String> {
+    for page in (start..end).step_by(PAGE as usize) {
+        let mut byte = [0];
+        if memory.read(page, &mut byte).is_ok() {
+            read_piece(memory, page, page + PAGE, attached, heap, nothing, found)?;
+        } else if attached.process.read(page, &mut byte).is_ok() {
+            return Err(format!("the memory at {page:#x} is not in the copy of the process"));
+        }
+    }
+    Ok(())
+}
+
+/// Chunks in which the runtime keeps its own records, those of spans above all. What it keeps there
+/// for the collector (finalizers, cleanups) is looked at elsewhere.
+fn runtime_chunks(memory: &dyn Memory, variables: &[u64]) -> Vec<Range<u64>> {
+    let mut chunks = Vec::new();
+    for variable in variables {
+        let Ok(mut at) = memory.u64(*variable) else { continue };
+        let mut list = Vec::new();
+        // Each begins with the address of the next.
+        while at != 0 && at % PAGE == 0 && list.len() < MAX_CHUNKS {
+            let Ok(next) = memory.u64(at) else { break };
+            list.push(at..at.saturating_add(CHUNK));
+            at = next;
+        }
+        if at == 0 {
+            chunks.append(&mut list);
+        }
+    }
+    chunks
+}

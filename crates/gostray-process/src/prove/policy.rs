@@ -1,0 +1,282 @@
+//! Looking without stopping first, and stopping only for what looks like a leak.
+//!
+//! Two scans of the running process come first. It goes on meanwhile, so that they prove nothing; but
+//! who can be reached in either is no leak, and without a goroutine that looks unreachable in both the
+//! process is not stopped at all. For the others one snapshot is taken, by fork or by stopping and
+//! reading, and what is unreachable in it is proven: nothing can change that any more, so that proofs
+//! of several snapshots add up.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use gostray_model::{NoteKind, Snapshot};
+use rustc_hash::FxHashMap;
+
+use crate::attached::Attached;
+use crate::error::ProcessError;
+use crate::globals::HeapGlobals;
+use crate::listing::{Listing, plural};
+use crate::prove::blocked::Wait;
+use crate::prove::capture::Capture;
+use crate::prove::proof::{self, Findings, Questions};
+use crate::prove::report;
+use crate::prove::take::take;
+use crate::site::Sites;
+
+/// A running process changes while it is read; what does not fit is read again so often.
+const ATTEMPTS: u32 = 5;
+/// What looks unreachable but is not so in one snapshot may be in the next: a word that was left
+/// behind in a register is gone by then.
+const SNAPSHOTS: u32 = 3;
+
+/// How a snapshot is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Method {
+    /// By fork if that is possible, otherwise by stopping.
+    #[default]
+    Auto,
+    /// The process is made to fork, and its copy is read while it goes on.
+    Fork,
+    /// The process stands still while it is read.
+    Stop,
+}
+
+/// How a proof is made.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How a snapshot is taken.
+    pub method: Method,
+    /// The process is never held up for longer. It is predicted first, and enforced.
+    pub max_pause: Duration,
+    /// The copy of a fork is given up when it has cost the process so many bytes; `None` for a quarter
+    /// of what it may still use.
+    pub max_copy: Option<u64>,
+    /// A goroutine must have been seen waiting for so long by this prover.
+    pub min_wait: Duration,
+    /// Fork also where a seccomp filter might forbid it, and kill for it.
+    pub fork_under_seccomp: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            method: Method::Auto,
+            max_pause: Duration::from_millis(100),
+            max_copy: None,
+            min_wait: Duration::ZERO,
+            fork_under_seccomp: false,
+        }
+    }
+}
+
+/// What a proof is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// It looks for candidates, the first or second time, without stopping the process.
+    Looking(u32),
+    /// It takes a snapshot for so many candidates.
+    Snapshot(usize),
+    /// It looks through the snapshot.
+    Proving,
+}
+
+/// Proves goroutines of one process leaked, again and again if need be.
+pub struct Prover {
+    attached: Attached,
+    globals: HeapGlobals,
+    seen: Seen,
+}
+
+/// What earlier looks have found.
+#[derive(Default)]
+struct Seen {
+    /// Goroutines that have been proven: ids are never used again.
+    proven: BTreeSet<u64>,
+    /// Since when a goroutine has been seen to wait, and for what.
+    since: FxHashMap<u64, (u64, Instant)>,
+    /// The memory of the last copy of the heap.
+    recycled: Vec<u8>,
+}
+
+/// Proves goroutines of a process leaked: a [`Prover`] for once.
+///
+/// # Errors
+/// As [`Prover::prove`].
+pub fn prove(pid: u32, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Snapshot, ProcessError> {
+    Prover::attach(pid)?.prove(options, progress)
+}
+
+impl Prover {
+    /// Prepares for a process, which is only read.
+    ///
+    /// # Errors
+    /// If the process has ended, may not be read, is not Go, or is of a release that is not known or
+    /// does not look as it should.
+    pub fn attach(pid: u32) -> Result<Self, ProcessError> {
+        let attached = Attached::open(pid)?;
+        let globals = HeapGlobals::find(&attached.process, &attached.image).map_err(|what| attached.misfit(what))?;
+        Ok(Self { attached, globals, seen: Seen::default() })
+    }
+
+    /// Looks at every goroutine, and proves those leaked that can never run again. The snapshot has
+    /// facts of them and of those that wait for what can still be reached.
+    ///
+    /// # Errors
+    /// If the process ends meanwhile, does not look as it should, or can't be held up for a snapshot
+    /// within the limits of `options`.
+    pub fn prove(&mut self, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Snapshot, ProcessError> {
+        let Self { attached, globals, seen } = self;
+        let mut candidates: Option<BTreeSet<u64>> = None;
+        let mut heap_size = 0;
+        for number in 1..=2 {
+            progress(Progress::Looking(number));
+            let mut listing = Listing::new(attached);
+            let sites = &mut listing.unwinder.sites;
+            let Some(capture) = capture_running(attached, globals, seen, sites)? else {
+                // It changes too fast to be read: the snapshot will tell.
+                candidates = None;
+                break;
+            };
+            heap_size = capture.heap.copied;
+            let look = Look::new(capture, attached, sites);
+            let found = look.find(attached, sites);
+            seen.remember(&look.capture, &found);
+            let unreachable = seen.unreachable(&look.capture, &found, attached, options.min_wait);
+            let both = match &candidates {
+                Some(first) => first.intersection(&unreachable).copied().collect(),
+                None => unreachable,
+            };
+            if both.is_empty() {
+                let proven = seen.proven_of(&look.capture);
+                let mut snapshot = report::snapshot(listing, attached, &look.capture, found, &proven);
+                snapshot.note(NoteKind::Source, NOT_STOPPED);
+                seen.recycled = look.capture.heap.recycle();
+                return Ok(snapshot);
+            }
+            candidates = Some(both);
+            drop(found);
+            seen.recycled = look.capture.heap.recycle();
+        }
+        let candidates = candidates.unwrap_or_default();
+        let (mut pause, mut attempt) = (Duration::ZERO, 0);
+        loop {
+            attempt += 1;
+            progress(Progress::Snapshot(candidates.difference(&seen.proven).count()));
+            let mut listing = Listing::new(attached);
+            let sites = &mut listing.unwinder.sites;
+            let recycled = std::mem::take(&mut seen.recycled);
+            let (capture, held) = take(attached, globals, options, heap_size, recycled, sites)?;
+            progress(Progress::Proving);
+            pause = pause.max(held.pause);
+            let look = Look::new(capture, attached, sites);
+            let found = look.find(attached, sites);
+            let unreachable = seen.unreachable(&look.capture, &found, attached, options.min_wait);
+            seen.proven.extend(unreachable);
+            let alive: BTreeSet<u64> = look.capture.goroutines.iter().map(|goroutine| goroutine.id).collect();
+            let left = candidates.iter().filter(|id| alive.contains(id) && !seen.proven.contains(id)).count() as u64;
+            if left > 0 && attempt < SNAPSHOTS {
+                drop(found);
+                seen.recycled = look.capture.heap.recycle();
+                continue;
+            }
+            let proven = seen.proven_of(&look.capture);
+            let mut snapshot = report::snapshot(listing, attached, &look.capture, found, &proven);
+            snapshot.pause = Some(pause);
+            snapshot.note(NoteKind::Source, held.how(pause, attempt));
+            if left > 0 {
+                let text = format!("{} looked unreachable before, and could not be proven", plural(left));
+                snapshot.note(NoteKind::Warning, text);
+            }
+            seen.recycled = look.capture.heap.recycle();
+            return Ok(snapshot);
+        }
+    }
+}
+
+const NOT_STOPPED: &str =
+    "read from the memory of the process, which was not stopped: nothing looked like a leak that was not known";
+
+/// A capture with what there is to ask about it.
+struct Look<'m> {
+    capture: Capture<'m>,
+    questions: Questions,
+}
+
+impl<'m> Look<'m> {
+    fn new(mut capture: Capture<'m>, attached: &Attached, sites: &mut Sites<'_>) -> Self {
+        let questions = proof::ask(&mut capture, attached, sites);
+        Self { capture, questions }
+    }
+
+    fn find(&self, attached: &Attached, sites: &mut Sites<'_>) -> Findings<'_, 'm> {
+        proof::find(&self.capture, &self.questions, attached, sites)
+    }
+}
+
+/// Copies the process while it runs; `None` if it never holds still enough to be read.
+fn capture_running<'m>(
+    attached: &'m Attached,
+    globals: &HeapGlobals,
+    seen: &mut Seen,
+    sites: &mut Sites<'_>,
+) -> Result<Option<Capture<'m>>, ProcessError> {
+    for _ in 0..ATTEMPTS {
+        let recycled = std::mem::take(&mut seen.recycled);
+        if let Ok(capture) = Capture::read(&attached.process, attached, globals, None, sites, recycled) {
+            return Ok(Some(capture));
+        }
+    }
+    // Unless it is gone.
+    attached.process.mappings().map(|_| None)
+}
+
+impl Seen {
+    /// The ids of those that nothing reaches and that have waited long enough.
+    fn unreachable(
+        &self,
+        capture: &Capture<'_>,
+        found: &Findings<'_, '_>,
+        attached: &Attached,
+        min_wait: Duration,
+    ) -> BTreeSet<u64> {
+        let has_waited = |id: u64, number: usize| {
+            self.since
+                .get(&id)
+                .is_some_and(|(what, since)| *what == waits_for(&found.waits[number]) && since.elapsed() >= min_wait)
+        };
+        let goroutines = capture.goroutines.iter().enumerate();
+        goroutines
+            .filter(|(number, _)| !found.may_run[*number])
+            .filter(|(_, goroutine)| !self.proven.contains(&goroutine.id) && !attached.is_system(goroutine))
+            .filter(|(number, goroutine)| min_wait.is_zero() || has_waited(goroutine.id, *number))
+            .map(|(_, goroutine)| goroutine.id)
+            .collect()
+    }
+
+    /// Those of a capture that have been proven.
+    fn proven_of(&self, capture: &Capture<'_>) -> BTreeSet<u64> {
+        capture.goroutines.iter().map(|goroutine| goroutine.id).filter(|id| self.proven.contains(id)).collect()
+    }
+
+    /// Notes since when goroutines have been seen to wait for what they wait for.
+    fn remember(&mut self, capture: &Capture<'_>, found: &Findings<'_, '_>) {
+        let now = Instant::now();
+        let before = std::mem::take(&mut self.since);
+        for (goroutine, wait) in capture.goroutines.iter().zip(found.waits) {
+            if *wait == Wait::Unknown {
+                continue;
+            }
+            let what = waits_for(wait);
+            let since = before.get(&goroutine.id).filter(|(known, _)| *known == what).map_or(now, |(_, since)| *since);
+            self.since.insert(goroutine.id, (what, since));
+        }
+    }
+}
+
+/// What tells one wait of a goroutine from its next.
+fn waits_for(wait: &Wait) -> u64 {
+    match wait {
+        Wait::On { sudogs, .. } => sudogs.first().copied().unwrap_or(0),
+        Wait::Forever | Wait::Unknown => 0,
+    }
+}

@@ -1,0 +1,64 @@
+//! What was found → a snapshot.
+
+use std::collections::BTreeSet;
+
+use gostray_model::{Fact, Snapshot};
+
+use crate::attached::Attached;
+use crate::listing::Listing;
+use crate::prove::blocked::Wait;
+use crate::prove::capture::Capture;
+use crate::prove::holders::Holders;
+use crate::prove::proof::Findings;
+use crate::prove::retained;
+use crate::symbols::Symbols;
+use crate::types::Types;
+
+/// The goroutines of a capture. `proven` are the ids of those that can never run again, as this or an
+/// earlier capture proved; only of these the retained memory is measured.
+pub(crate) fn snapshot(
+    mut listing: Listing<'_>,
+    attached: &Attached,
+    capture: &Capture<'_>,
+    mut findings: Findings<'_, '_>,
+    proven: &BTreeSet<u64>,
+) -> Snapshot {
+    let mut facts = std::collections::BTreeMap::new();
+    let types = Types::new(
+        &attached.process,
+        &attached.image.layout,
+        attached.image.modules.iter().map(|module| module.types.clone()).collect(),
+    );
+    let symbols = Symbols::of(&attached.process);
+    for (number, goroutine) in capture.goroutines.iter().enumerate() {
+        let running = capture.on_thread.get(&number).map(|resume| {
+            let stack = capture
+                .stacks
+                .get(number)
+                .and_then(|(start, bytes)| bytes.get(usize::try_from(resume.sp.checked_sub(start)?).ok()?..));
+            listing.unwinder.sites.walk(*resume, goroutine.top, stack.unwrap_or_default())
+        });
+        let frames = findings.frames[number].as_ref().or(running.as_ref());
+        listing.add(goroutine, frames, proven.contains(&goroutine.id));
+        let is_held = matches!(findings.waits[number], Wait::On { .. }) && findings.may_run[number];
+        if is_held && !attached.is_system(goroutine) {
+            let holders =
+                Holders { capture, findings: &findings, image: &attached.image, types: &types, symbols: &symbols };
+            let held_by = holders.of(number, &listing.unwinder.sites).map(String::into_boxed_str);
+            facts.insert(goroutine.id, Fact { held_by, ..Fact::default() });
+        }
+    }
+    let numbers: Vec<usize> = (0..capture.goroutines.len())
+        .filter(|number| proven.contains(&capture.goroutines[*number].id) && !findings.may_run[*number])
+        .collect();
+    let retained = retained::bytes(capture, &mut findings, &numbers, attached, &mut listing.unwinder.sites);
+    for (number, bytes) in numbers.into_iter().zip(retained) {
+        facts.insert(capture.goroutines[number].id, Fact { proven: true, retained: bytes, held_by: None });
+    }
+    let mut snapshot = listing.finish();
+    for id in proven {
+        facts.entry(*id).or_default().proven = true;
+    }
+    snapshot.facts = facts;
+    snapshot
+}

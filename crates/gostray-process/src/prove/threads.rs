@@ -1,0 +1,116 @@
+//! The stacks of threads that run no goroutine's code at the moment: system stacks, signal stacks, C.
+
+use std::ops::Range;
+
+use crate::heap::Heap;
+use crate::live::Mapping;
+use crate::memory::Memory;
+use crate::site::{Resume, Sites};
+
+/// A function may use so much below the stack pointer.
+const RED_ZONE: u64 = 128;
+/// No more of a stack that can't be walked is looked at: threads of C have 8 MiB.
+const MAX_STACK: u64 = 16 << 20;
+
+/// Threads in these wait for work, or mark for the collector: what their registers and frames hold is
+/// left over, or only what is to be marked, and wakes nobody.
+const IDLE: &[&[u8]] = &[
+    b"runtime.stopm",
+    b"runtime.mPark",
+    b"runtime.gcstopm",
+    b"runtime.stoplockedm",
+    b"runtime.sysmon",
+    b"runtime.templateThread",
+    b"runtime.netpoll",
+    b"runtime.gcDrain",
+    b"runtime.gcDrainN",
+];
+
+/// The frames of a system stack end in these: beyond them only the scheduler has been.
+const ENDS: &[&[u8]] = &[b"runtime.systemstack", b"runtime.mcall", b"runtime.morestack"];
+
+/// A thread that stands still.
+#[derive(Debug, Clone)]
+pub(crate) struct Thread {
+    pub(crate) tid: i32,
+    pub(crate) pc: u64,
+    pub(crate) sp: u64,
+    /// Every register that can hold a pointer, vector registers included.
+    pub(crate) words: Vec<u64>,
+}
+
+/// What a thread holds.
+pub(crate) struct ThreadStack {
+    pub(crate) tid: i32,
+    /// Any of them may be a pointer.
+    pub(crate) words: Vec<u64>,
+}
+
+/// What the threads of a process that stands still hold.
+#[derive(Default)]
+pub(crate) struct Threads {
+    pub(crate) stacks: Vec<ThreadStack>,
+    /// Parts of stacks made by C that are not in use: nothing there means anything.
+    pub(crate) unused: Vec<Range<u64>>,
+}
+
+/// What every thread holds that is not idle: its registers and, unless it stands on a goroutine's
+/// stack, the frames it stands in.
+pub(crate) fn read(
+    memory: &dyn Memory,
+    threads: &[Thread],
+    is_on_goroutine: impl Fn(u64) -> bool,
+    heap: &Heap<'_>,
+    mappings: &[Mapping],
+    sites: &mut Sites<'_>,
+) -> Result<Threads, String> {
+    let mut found = Threads::default();
+    for thread in threads {
+        let mut words = thread.words.clone();
+        if !is_on_goroutine(thread.sp) {
+            let Some(end) = stack_end(thread.sp, heap, mappings) else {
+                return Err(format!("thread {} has its stack at {:#x}, where nothing is", thread.tid, thread.sp));
+            };
+            let start = thread.sp.saturating_sub(RED_ZONE) & !7;
+            let resume = Resume { pc: thread.pc, sp: thread.sp & !7 };
+            let bytes = memory.bytes(start, end - start).map_err(|error| error.to_string())?;
+            let from_sp = bytes.get(usize::try_from(resume.sp - start).unwrap_or(0)..).unwrap_or_default();
+            let frames = sites.walk(resume, end, from_sp);
+            // Below lies what earlier calls left behind. Where C, a signal handler or the kernel
+            // stands, nothing tells how much is in use.
+            let used = match frames.frames.last() {
+                Some(last) if frames.is_complete || ENDS.contains(&sites.name(last.site)) => {
+                    last.sp.saturating_add(RED_ZONE).min(end)
+                }
+                _ => end,
+            };
+            let is_idle = frames.frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
+            let unused_to = if is_idle { used } else { start };
+            found.unused.extend(guarded_stack(thread.sp, mappings).map(|mapping| mapping.start..unused_to));
+            if is_idle {
+                continue;
+            }
+            let used = usize::try_from(used - start).unwrap_or(bytes.len()).min(bytes.len());
+            words.extend(bytes[..used].chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)));
+        }
+        found.stacks.push(ThreadStack { tid: thread.tid, words });
+    }
+    Ok(found)
+}
+
+/// The mapping of a stack that C made, if it is nothing else: it has a guard below, or is the first
+/// thread's.
+fn guarded_stack(sp: u64, mappings: &[Mapping]) -> Option<&Mapping> {
+    let number = mappings.iter().position(|mapping| (mapping.start..mapping.end).contains(&sp))?;
+    let (mapping, below) = (&mappings[number], number.checked_sub(1).map(|below| &mappings[below]));
+    let has_guard = below.is_some_and(|below| below.end == mapping.start && !below.readable);
+    (has_guard || mapping.path == "[stack]").then_some(mapping)
+}
+
+/// Where a stack ends: with its span, if Go made it, otherwise with its mapping.
+fn stack_end(sp: u64, heap: &Heap<'_>, mappings: &[Mapping]) -> Option<u64> {
+    heap.stack_span(sp).map(|span| span.end).or_else(|| {
+        let mapping = mappings.iter().find(|mapping| (mapping.start..mapping.end).contains(&sp))?;
+        Some(mapping.end.min((sp & !7).saturating_add(MAX_STACK)))
+    })
+}

@@ -1,0 +1,54 @@
+//! Names of variables, from the symbol table of the executable where it has one.
+
+use std::fs::File;
+
+use object::read::elf::ElfFile64;
+use object::{Endianness, Object, ObjectSegment, ObjectSymbol, ReadCache, SymbolKind};
+
+use crate::live::Live;
+
+/// Variables by their address.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    /// Start, size and name, rising.
+    variables: Vec<(u64, u64, String)>,
+}
+
+impl Symbols {
+    /// Those of a process; none where its executable was stripped or is gone.
+    pub(crate) fn of(process: &Live) -> Self {
+        Self::read(process).unwrap_or_default()
+    }
+
+    fn read(process: &Live) -> Option<Self> {
+        let cache = ReadCache::new(File::open(format!("/proc/{}/exe", process.pid)).ok()?);
+        let object: ElfFile64<'_, Endianness, _> = ElfFile64::parse(&cache).ok()?;
+        let executable = process.executable().ok()?;
+        let start = process.mappings().ok()?.into_iter().find(|mapping| mapping.path == executable)?.start;
+        // Where it was loaded, for one that can lie anywhere.
+        let first = object.segments().map(|segment| segment.address()).min()? & !0xfff;
+        let bias = start.wrapping_sub(first);
+        let mut variables: Vec<(u64, u64, String)> = object
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Data && symbol.size() > 0)
+            .filter_map(|symbol| {
+                Some((symbol.address().wrapping_add(bias), symbol.size(), symbol.name().ok()?.to_owned()))
+            })
+            .collect();
+        variables.sort_unstable();
+        Some(Self { variables })
+    }
+
+    /// The variable that an address lies in.
+    pub(crate) fn variable(&self, address: u64) -> Option<&str> {
+        let after = self.variables.partition_point(|(start, ..)| *start <= address);
+        let (start, size, name) = self.variables.get(after.checked_sub(1)?)?;
+        (address < start + size).then_some(name)
+    }
+
+    /// The address of a variable.
+    #[cfg(test)]
+    pub(crate) fn address(&self, name: &str) -> Option<u64> {
+        self.variables.iter().find(|(.., known)| known == name).map(|(start, ..)| *start)
+    }
+}
