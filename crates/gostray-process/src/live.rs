@@ -96,7 +96,7 @@ const MAX_PARTS: usize = 1024;
 const MAX_AT_ONCE: usize = 64 << 20;
 
 /// Reads many parts of a process with few system calls.
-pub(crate) fn read_vectored(pid: u32, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
+fn read_vectored(pid: u32, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
     let process = nix::unistd::Pid::from_raw(pid.cast_signed());
     let mut rest = buffer;
     // Where reading goes on, within a part that was read in pieces.

@@ -73,7 +73,7 @@ impl<'a> Types<'a> {
 
     /// Is it the address of a type of the program?
     pub(crate) fn contains(&self, address: u64) -> bool {
-        address % 8 == 0 && self.modules.iter().any(|module| module.contains(&address))
+        address.is_multiple_of(8) && self.modules.iter().any(|module| module.contains(&address))
     }
 
     /// The name of a type, as Go writes it: `map[string]*main.sub`.

@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crate::globals::{HeapGlobals, MAX_SPANS};
-use crate::heap::span::{Entry, Shape, Spans};
-use crate::heap::{Object, PAGE, PointerMaps, Span};
+use crate::heap::span::{Entry, Shape, SpanDetails, Spans};
+use crate::heap::{Buffer, Object, PAGE, PointerMaps, Span};
 use crate::image::Image;
 use crate::memory::{Memory, Part, word};
 
@@ -17,16 +17,21 @@ const MAX_SPECIALS: usize = 1 << 24;
 
 /// The heap of a target at one moment.
 pub(crate) struct Heap<'m> {
-    pub(crate) spans: Vec<Span>,
+    spans: Vec<Span>,
+    details: Vec<SpanDetails>,
+    /// By span: does it hold objects that marking must ask about?
+    asks: Vec<bool>,
     /// Spans that hold stacks, or memory of the runtime itself: where they begin and end.
     manual: Vec<Range<u64>>,
     /// How many objects there are room for.
     pub(crate) objects: u64,
     /// Those with pointers have the lower numbers: so many.
     pub(crate) with_pointers: u64,
+    /// Spans with pointers, as their objects are numbered.
+    numbered: Vec<u32>,
     /// How many bytes of spans with pointers were copied.
     pub(crate) copied: u64,
-    bytes: Vec<u8>,
+    bytes: Buffer,
     /// For each arena from the first on, where its pages begin in `pages`, plus 1.
     arenas: Vec<u32>,
     first_arena: u64,
@@ -55,7 +60,7 @@ impl<'m> Heap<'m> {
         types: &'m dyn Memory,
         image: &Image,
         globals: &HeapGlobals,
-        recycled: Vec<u8>,
+        recycled: Buffer,
     ) -> Result<Self, String> {
         let layout = &image.layout;
         let readable = |error: crate::ProcessError| error.to_string();
@@ -70,7 +75,8 @@ impl<'m> Heap<'m> {
         records.sort_unstable();
         let (mut spans, mut manual) = read_spans(memory, &Spans::new(layout, &image.build.go_version), &records)?;
         manual.sort_unstable_by_key(|span| span.start);
-        spans.sort_unstable_by_key(|span| span.base);
+        spans.sort_unstable_by_key(|(span, _)| span.base);
+        let (mut spans, details): (Vec<Span>, Vec<SpanDetails>) = spans.into_iter().unzip();
         if let Some(pair) = spans.windows(2).find(|pair| pair[0].base + pair[0].size > pair[1].base) {
             return Err(format!("two spans share {:#x}", pair[1].base));
         }
@@ -83,15 +89,19 @@ impl<'m> Heap<'m> {
             }
             with_pointers = if has_pointers { objects } else { with_pointers };
         }
+        let numbered = (0u32..).zip(&spans).filter(|(_, span)| span.has_pointers()).map(|(number, _)| number).collect();
         let (first_arena, arenas, pages) = index(&spans)?;
-        let (allocated, allocation_bits) = read_allocation(memory, &spans, generation)?;
+        let (allocated, allocation_bits) = read_allocation(memory, &spans, &details, generation)?;
         let maps = PointerMaps::read(memory, types, layout, globals, &spans)?;
         let (bytes, copied) = copy(memory, &mut spans, recycled)?;
         Ok(Self {
+            asks: vec![false; spans.len()],
             spans,
+            details,
             manual,
             objects,
             with_pointers,
+            numbered,
             copied,
             bytes,
             arenas,
@@ -142,11 +152,12 @@ impl<'m> Heap<'m> {
         self.span(object).first_object + u64::from(object.index)
     }
 
-    /// The object of a number.
+    /// The object with pointers that has a number.
     pub(crate) fn by_number(&self, number: u64) -> Option<Object> {
-        let fits = |span: &&Span| number.checked_sub(span.first_object).is_some_and(|at| at < span.objects.into());
-        let span = self.spans.iter().find(fits)?;
-        self.object(span.address(u32::try_from(number - span.first_object).ok()?))
+        let after = self.numbered.partition_point(|span| self.spans[*span as usize].first_object <= number);
+        let span = *self.numbered.get(after.checked_sub(1)?)?;
+        let index = u32::try_from(number - self.spans[span as usize].first_object).ok()?;
+        (index < self.spans[span as usize].objects).then_some(Object { span, index })
     }
 
     /// Is it known to be free? Only a word that may not be a pointer at all can lead to such a one.
@@ -160,7 +171,7 @@ impl<'m> Heap<'m> {
     /// The copy of a span with pointers.
     pub(crate) fn bytes(&self, span: &Span) -> &[u8] {
         let end = span.copy.saturating_add(usize::try_from(span.size).unwrap_or(usize::MAX));
-        self.bytes.get(span.copy..end).unwrap_or_default()
+        self.bytes.as_ref().get(span.copy..end).unwrap_or_default()
     }
 
     /// The copy of an object, empty for one without pointers.
@@ -192,8 +203,8 @@ impl<'m> Heap<'m> {
         // 16 bits up to Go 1.23.
         let is_narrow = kind == offset + 2;
         let mut specials = Vec::new();
-        for span in self.spans.iter().filter(|span| span.specials != 0) {
-            let mut address = span.specials;
+        for (span, details) in self.spans.iter().zip(&self.details).filter(|(_, details)| details.specials != 0) {
+            let mut address = details.specials;
             while address != 0 {
                 let record = memory.bytes(address, size).map_err(|error| error.to_string())?;
                 let within = if is_narrow { word(&record, offset) & 0xffff } else { word(&record, offset) };
@@ -211,12 +222,13 @@ impl<'m> Heap<'m> {
     /// Objects that are pinned: C or the kernel may know their addresses.
     pub(crate) fn pinned(&self, memory: &dyn Memory) -> Result<Vec<Object>, String> {
         let mut pinned = Vec::new();
-        for (number, span) in self.spans.iter().enumerate().filter(|(_, span)| span.pinned != 0) {
+        let spans = self.spans.iter().zip(&self.details).enumerate();
+        for (number, (span, details)) in spans.filter(|(_, (_, details))| details.pinned != 0) {
             // Two bits for each object: pinned, and pinned more than once.
-            let bits = memory.bytes(span.pinned, u64::from(span.objects).div_ceil(4)).map_err(|e| e.to_string())?;
+            let bits = memory.bytes(details.pinned, u64::from(span.objects).div_ceil(4)).map_err(|e| e.to_string())?;
             let is_pinned = |index: &u32| bits[*index as usize / 4] >> (index % 4 * 2) & 3 != 0;
-            let span = u32::try_from(number).unwrap_or(0);
-            pinned.extend((0..self.spans[number].objects).filter(is_pinned).map(|index| Object { span, index }));
+            let number = u32::try_from(number).unwrap_or(0);
+            pinned.extend((0..span.objects).filter(is_pinned).map(|index| Object { span: number, index }));
         }
         Ok(pinned)
     }
@@ -236,14 +248,26 @@ impl<'m> Heap<'m> {
         self.span(object).shape == Shape::Headers
     }
 
+    /// Has marking to ask about objects of a span?
+    pub(crate) fn asks(&self, span: u32) -> bool {
+        self.asks[span as usize]
+    }
+
+    /// Marking has to ask about an object.
+    pub(crate) fn ask_about(&mut self, address: u64) {
+        if let Some(object) = self.object(address) {
+            self.asks[object.span as usize] = true;
+        }
+    }
+
     /// Gives its memory back, to be used for the next.
-    pub(crate) fn recycle(self) -> Vec<u8> {
+    pub(crate) fn recycle(self) -> Buffer {
         self.bytes
     }
 }
 
 /// The spans in use, and where the others begin and end.
-type Read = (Vec<Span>, Vec<Range<u64>>);
+type Read = (Vec<(Span, SpanDetails)>, Vec<Range<u64>>);
 
 /// Reads the records of spans, `addresses` rising, and keeps those in use.
 fn read_spans(memory: &dyn Memory, spans: &Spans<'_>, addresses: &[u64]) -> Result<Read, String> {
@@ -261,7 +285,7 @@ fn read_spans(memory: &dyn Memory, spans: &Spans<'_>, addresses: &[u64]) -> Resu
         let at = start + usize::try_from(address - parts[part].start).unwrap_or(0);
         let record = bytes.get(at..at + size).ok_or("the records of spans overlap")?;
         match spans.read(record)? {
-            Entry::InUse(span) => in_use.push(*span),
+            Entry::InUse(span, details) => in_use.push((span, details)),
             Entry::Manual(span) => manual.push(span),
             Entry::Dead => {}
         }
@@ -311,11 +335,16 @@ fn index(spans: &[Span]) -> Result<Index, String> {
 /// By span, where its bits begin, and from which object on they count; and the bits.
 type Allocation = (Vec<Option<(usize, u32)>>, Vec<u8>);
 
-fn read_allocation(memory: &dyn Memory, spans: &[Span], generation: u32) -> Result<Allocation, String> {
+fn read_allocation(
+    memory: &dyn Memory,
+    spans: &[Span],
+    details: &[SpanDetails],
+    generation: u32,
+) -> Result<Allocation, String> {
     let mut allocated = vec![None; spans.len()];
     let mut wanted: Vec<(Part, usize, u32)> = Vec::new();
-    for (number, span) in spans.iter().enumerate() {
-        if let Some((bits, from)) = span.allocation(generation) {
+    for (number, (span, details)) in spans.iter().zip(details).enumerate() {
+        if let Some((bits, from)) = details.allocation(generation) {
             let len = (span.objects as usize).div_ceil(8);
             wanted.push((Part { start: bits, len }, number, from));
         }
@@ -339,7 +368,7 @@ fn read_allocation(memory: &dyn Memory, spans: &[Span], generation: u32) -> Resu
 }
 
 /// Copies the spans with pointers, neighbours together.
-fn copy(memory: &dyn Memory, spans: &mut [Span], mut bytes: Vec<u8>) -> Result<(Vec<u8>, u64), String> {
+fn copy(memory: &dyn Memory, spans: &mut [Span], recycled: Buffer) -> Result<(Buffer, u64), String> {
     let mut parts: Vec<Part> = Vec::new();
     let mut total = 0usize;
     for span in spans.iter_mut().filter(|span| span.has_pointers()) {
@@ -352,9 +381,8 @@ fn copy(memory: &dyn Memory, spans: &mut [Span], mut bytes: Vec<u8>) -> Result<(
         }
     }
     check_room(total)?;
-    // What was there is overwritten.
-    bytes.resize(total, 0);
-    memory.read_many(&parts, &mut bytes).map_err(|error| error.to_string())?;
+    let mut bytes = recycled.of_size(total).map_err(|error| format!("no memory for a copy of its heap: {error}"))?;
+    memory.read_many(&parts, bytes.as_mut()).map_err(|error| error.to_string())?;
     Ok((bytes, total as u64))
 }
 

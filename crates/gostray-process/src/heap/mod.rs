@@ -3,10 +3,12 @@
 //! Spans with pointers are copied whole, in as few reads as possible; those without are only known by
 //! their place.
 
+mod buffer;
 mod copy;
 mod pointers;
 mod span;
 
+pub(crate) use buffer::Buffer;
 pub(crate) use copy::Heap;
 pub(crate) use pointers::PointerMaps;
 pub(crate) use span::Span;

@@ -5,6 +5,7 @@
 //! has a bitmap for each arena. Where the type can't be read every word may be one.
 
 use std::cell::RefCell;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap;
@@ -82,8 +83,8 @@ impl<'m> PointerMaps<'m> {
         let mut arenas = FxHashMap::default();
         for span in spans.iter().filter(|span| span.shape == Shape::Arena) {
             for arena in span.base / ARENA..=(span.base + span.size - 1) / ARENA {
-                if !arenas.contains_key(&arena) {
-                    arenas.insert(arena, Arena::read(memory, layout, globals, arena)?);
+                if let Entry::Vacant(slot) = arenas.entry(arena) {
+                    slot.insert(Arena::read(memory, layout, globals, arena)?);
                 }
             }
         }
@@ -142,7 +143,7 @@ impl<'m> PointerMaps<'m> {
         let end = object.len() as u64;
         while at < end {
             let here = address + at;
-            let Some(arena) = self.arenas.get(&(here / ARENA)) else { return every_word(&object[..], at, each) };
+            let Some(arena) = self.arenas.get(&(here / ARENA)) else { return every_word(object, at, each) };
             // Bits come in words of 64: from the one of this word of the object to the end of its word.
             let first = here % ARENA / 8;
             let (unit, skip) = (usize::try_from(first / 64).unwrap_or(0), first % 64);

@@ -38,35 +38,39 @@ pub(crate) enum Shape {
     Anything,
 }
 
-/// A span in use.
+/// A span in use: what marking needs of it, in one line of the processor's cache.
 #[derive(Debug, Clone)]
+#[repr(align(64))]
 pub(crate) struct Span {
     pub(crate) base: u64,
     /// In bytes.
     pub(crate) size: u64,
     /// The size of an object, and how many there are.
     pub(crate) object_size: u64,
+    /// The number of its first object among all.
+    pub(crate) first_object: u64,
+    /// Where its copy begins, for a span with pointers.
+    pub(crate) copy: usize,
+    pub(crate) shape: Shape,
     pub(crate) objects: u32,
     /// Multiply an offset by it and shift right by 32: the index of the object.
-    reciprocal: u64,
-    pub(crate) shape: Shape,
+    reciprocal: u32,
+}
+
+/// What else is known of a span.
+#[derive(Debug, Clone)]
+pub(crate) struct SpanDetails {
     /// Objects from here on are free if their bit is not set.
     free_index: u32,
     allocated: u64,
     pub(crate) pinned: u64,
     sweep_generation: u32,
     pub(crate) specials: u64,
-    /// The number of its first object among all.
-    pub(crate) first_object: u64,
-    /// Where its copy begins, for a span with pointers.
-    pub(crate) copy: usize,
-    /// It holds objects that marking must ask about.
-    pub(crate) asks: bool,
 }
 
 /// What an entry of the list of spans is.
 pub(crate) enum Entry {
-    InUse(Box<Span>),
+    InUse(Span, SpanDetails),
     /// A stack, or memory of the runtime itself: where it begins and ends.
     Manual(Range<u64>),
     /// Not in use.
@@ -182,22 +186,24 @@ impl<'a> Spans<'a> {
         } else {
             Shape::Headers
         };
-        Ok(Entry::InUse(Box::new(Span {
+        let span = Span {
             base,
             size,
             object_size,
-            objects: u32::try_from(objects).map_err(|_| format!("a span has {objects} objects"))?,
-            reciprocal: (1u64 << 32).div_ceil(object_size),
+            first_object: 0,
+            copy: usize::MAX,
             shape,
+            objects: u32::try_from(objects).map_err(|_| format!("a span has {objects} objects"))?,
+            reciprocal: u32::try_from((1u64 << 32).div_ceil(object_size)).unwrap_or(u32::MAX),
+        };
+        let details = SpanDetails {
             free_index: u32::try_from(free_index).unwrap_or(u32::MAX),
             allocated: word(record, fields.allocated),
             pinned: word(record, fields.pinned),
             sweep_generation: crate::memory::half(record, fields.sweep_generation),
             specials: word(record, fields.specials),
-            first_object: 0,
-            copy: usize::MAX,
-            asks: false,
-        })))
+        };
+        Ok(Entry::InUse(span, details))
     }
 }
 
@@ -208,7 +214,7 @@ impl Span {
             return u32::from(offset >= self.object_size);
         }
         // Spans of more than one object are small, so that nothing overflows.
-        u32::try_from((offset * self.reciprocal) >> 32).unwrap_or(u32::MAX)
+        u32::try_from((offset * u64::from(self.reciprocal)) >> 32).unwrap_or(u32::MAX)
     }
 
     /// The address of an object.
@@ -219,7 +225,9 @@ impl Span {
     pub(crate) fn has_pointers(&self) -> bool {
         self.shape != Shape::NoPointers
     }
+}
 
+impl SpanDetails {
     /// Where the bits are that say which objects are allocated, and from which object on they count.
     /// `None` while the span is swept: then the bits, the index or both may be those from before.
     pub(crate) fn allocation(&self, heap_generation: u32) -> Option<(u64, u32)> {

@@ -3,8 +3,8 @@
 use std::io;
 
 use crate::error::ProcessError;
-use crate::live::{present_pages, read_vectored};
-use crate::memory::{Memory, Part};
+use crate::live::present_pages;
+use crate::memory::Memory;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -23,13 +23,11 @@ impl Copy {
     }
 }
 
+/// Reads through `/proc`, part by part: `process_vm_readv` pins what it reads, for which the kernel gives
+/// the copy pages of its own, so that looking at it would cost the memory that forking saves.
 impl Memory for Copy {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError> {
         self.memory.read_exact_at(buffer, address).map_err(|_| ProcessError::Unreadable { address })
-    }
-
-    fn read_many(&self, parts: &[Part], buffer: &mut [u8]) -> Result<(), ProcessError> {
-        read_vectored(self.pid, parts, buffer)
     }
 
     fn present(&self, start: u64, end: u64) -> Vec<bool> {

@@ -15,8 +15,10 @@ use crate::hold::threads::{Stopped, failed, tasks};
 use crate::hold::wire::{self, Failure, Reply, Request};
 use crate::sys::{self, Event};
 
-/// How often the size of a copy is looked at.
+/// How often the size of a copy is looked at: not for more than a part of the time, as the kernel looks
+/// at every page for it.
 const LOOK: Duration = Duration::from_millis(100);
+const LOOK_PART: u32 = 20;
 /// Undoing must succeed: a thread may take this long to be stopped for it, again and again.
 const UNDO: Duration = Duration::from_secs(1);
 const UNDO_ATTEMPTS: u32 = 60;
@@ -38,6 +40,8 @@ struct ForkedCopy {
     max_copy: u64,
     /// Bytes that were not shared right after the fork.
     own: u64,
+    /// How long it took to find out.
+    look_took: Duration,
     is_dead: bool,
 }
 
@@ -78,7 +82,7 @@ impl Keeper {
         loop {
             let timeout = match (&self.stopped, &self.copy) {
                 (Some((_, deadline, _)), _) => Some(deadline.saturating_duration_since(Instant::now())),
-                (None, Some(copy)) if !copy.is_dead => Some(LOOK),
+                (None, Some(copy)) if !copy.is_dead => Some(LOOK.max(copy.look_took * LOOK_PART)),
                 _ => None,
             };
             // A timeout of nothing would be none.
@@ -155,7 +159,14 @@ impl Keeper {
         let ends_with_us = sys::trace(libc::PTRACE_SETOPTIONS, copy, libc::PTRACE_O_EXITKILL as usize);
         drop(stopped);
         let pause = since.elapsed();
-        self.copy = Some(ForkedCopy { pid: copy, system_call: instruction, max_copy, own: u64::MAX, is_dead: false });
+        self.copy = Some(ForkedCopy {
+            pid: copy,
+            system_call: instruction,
+            max_copy,
+            own: u64::MAX,
+            look_took: Duration::ZERO,
+            is_dead: false,
+        });
         stands.map_err(failed)?;
         ends_with_us.map_err(failed)?;
         let threads = held.into_iter().map(|(thread, _)| thread).collect();
@@ -165,7 +176,9 @@ impl Keeper {
     /// Ends a copy that costs too much.
     fn watch_copy(&mut self) {
         let Some(copy) = self.copy.as_mut().filter(|copy| !copy.is_dead) else { return };
+        let start = Instant::now();
         let Some(own) = own_bytes(copy.pid) else { return };
+        copy.look_took = start.elapsed();
         if copy.own == u64::MAX {
             copy.own = own;
         }

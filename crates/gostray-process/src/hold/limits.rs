@@ -60,7 +60,7 @@ pub(crate) fn can_stop(pid: u32, bytes: u64, limits: &Limits) -> Result<(), Hold
 }
 
 fn scale(gib: Duration, bytes: u64) -> Duration {
-    let nanos = u128::from(bytes) * gib.as_nanos() >> 30;
+    let nanos = (u128::from(bytes) * gib.as_nanos()) >> 30;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
 }
 

@@ -67,7 +67,7 @@ impl Hold {
             Reply::Forked { pid, threads, pause } => {
                 Ok((Copy::open(pid).map_err(|what| self.failed(what))?, Held { threads, pause }))
             }
-            reply => Err(self.refused(reply)),
+            reply => Err(self.refused(&reply)),
         }
     }
 
@@ -75,7 +75,7 @@ impl Hold {
     pub(crate) fn drop_copy(&mut self) -> Result<(), HoldError> {
         match self.ask(&Request::DropCopy)? {
             Reply::Done { .. } => Ok(()),
-            reply => Err(self.refused(reply)),
+            reply => Err(self.refused(&reply)),
         }
     }
 
@@ -83,7 +83,7 @@ impl Hold {
     pub(crate) fn stop(&mut self, limits: &Limits) -> Result<Vec<Thread>, HoldError> {
         match self.ask(&Request::Stop { max_pause: limits.max_pause })? {
             Reply::Stopped { threads } => Ok(threads),
-            reply => Err(self.refused(reply)),
+            reply => Err(self.refused(&reply)),
         }
     }
 
@@ -92,7 +92,7 @@ impl Hold {
     pub(crate) fn resume(&mut self) -> Result<Duration, HoldError> {
         match self.ask(&Request::Resume)? {
             Reply::Done { pause } => Ok(pause),
-            reply => Err(self.refused(reply)),
+            reply => Err(self.refused(&reply)),
         }
     }
 
@@ -103,7 +103,7 @@ impl Hold {
             .and_then(|words| Reply::decode(&words).ok_or_else(|| self.failed("it said nothing sensible".to_owned())))
     }
 
-    fn refused(&self, reply: Reply) -> HoldError {
+    fn refused(&self, reply: &Reply) -> HoldError {
         match reply {
             Reply::Failed(error) => error.of(self.pid),
             _ => self.failed("it answered something else".to_owned()),

@@ -175,6 +175,7 @@ fn general(registers: &Registers) -> Vec<u64> {
 }
 
 /// An error that has no name of its own.
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 pub(crate) fn failed(error: io::Error) -> Failure {
     Failure::Failed { errno: error.raw_os_error().unwrap_or(libc::EIO) }
 }

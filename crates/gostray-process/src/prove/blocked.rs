@@ -181,7 +181,7 @@ impl<'c, 'm> Waits<'c, 'm> {
             let Some(first) = heap.word(list.wrapping_add(self.list_head)).filter(|first| *first != 0) else {
                 continue;
             };
-            if !heap.object(first).is_some_and(|object| heap.address(object) == first) {
+            if heap.object(first).is_none_or(|object| heap.address(object) != first) {
                 continue;
             }
             let mut lists = self.lists.borrow_mut();

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use crate::attached::Attached;
 use crate::globals::HeapGlobals;
 use crate::goroutine::{Fields, Goroutine};
-use crate::heap::Heap;
+use crate::heap::{Buffer, Heap};
 use crate::memory::{Memory, Part, word};
 use crate::prove::foreign;
 use crate::prove::queues;
@@ -61,14 +61,21 @@ pub(crate) struct Variables {
 pub(crate) struct Stacks {
     /// By goroutine: from which address on, and where in `bytes`.
     parts: Vec<Option<(u64, Range<usize>)>>,
-    bytes: Vec<u8>,
+    bytes: Buffer,
+}
+
+/// Memory to be used again.
+#[derive(Default)]
+pub(crate) struct Recycled {
+    heap: Buffer,
+    stacks: Buffer,
 }
 
 impl Stacks {
     /// The copy of a goroutine's stack, and the address it begins at.
     pub(crate) fn get(&self, goroutine: usize) -> Option<(u64, &[u8])> {
         let (start, range) = self.parts.get(goroutine)?.as_ref()?;
-        Some((*start, self.bytes.get(range.clone())?))
+        Some((*start, self.bytes.as_ref().get(range.clone())?))
     }
 }
 
@@ -106,11 +113,11 @@ impl<'m> Capture<'m> {
         globals: &HeapGlobals,
         threads: Option<&[Thread]>,
         sites: &mut Sites<'_>,
-        recycled: Vec<u8>,
+        recycled: Recycled,
     ) -> Result<Self, String> {
         let layout = &attached.image.layout;
         let is_still = threads.is_some();
-        let heap = Heap::read(memory, &attached.process, &attached.image, globals, recycled)?;
+        let heap = Heap::read(memory, &attached.process, &attached.image, globals, recycled.heap)?;
         let goroutines = goroutines(memory, attached, &heap)?;
         let stands_on = StackIndex::new(&goroutines);
         let on_thread = threads
@@ -118,7 +125,7 @@ impl<'m> Capture<'m> {
             .iter()
             .filter_map(|thread| Some((stands_on.find(thread.sp)?, Resume { pc: thread.pc, sp: thread.sp })))
             .collect();
-        let stacks = stacks(memory, &goroutines, &on_thread)?;
+        let stacks = stacks(memory, &goroutines, &on_thread, recycled.stacks)?;
         let channels = channels(memory, layout, &heap, &goroutines)?;
         let variables = variables(memory, attached)?;
         let kept = queues::read(memory, layout, globals, &heap)?;
@@ -145,6 +152,13 @@ fn variables(memory: &dyn Memory, attached: &Attached) -> Result<Vec<Variables>,
         }
     }
     Ok(variables)
+}
+
+impl Capture<'_> {
+    /// Gives its memory back, to be used for the next.
+    pub(crate) fn recycle(self) -> Recycled {
+        Recycled { heap: self.heap.recycle(), stacks: self.stacks.bytes }
+    }
 }
 
 /// Every goroutine that is not dead.
@@ -196,6 +210,7 @@ fn stacks(
     memory: &dyn Memory,
     goroutines: &[Goroutine],
     on_thread: &FxHashMap<usize, Resume>,
+    recycled: Buffer,
 ) -> Result<Stacks, String> {
     let mut stacks = Stacks::default();
     let mut parts = Vec::with_capacity(goroutines.len());
@@ -212,13 +227,14 @@ fn stacks(
         stacks.parts.push(Some((start, total..total + len)));
         total += len;
     }
-    stacks.bytes = vec![0; total];
-    if memory.read_many(&parts, &mut stacks.bytes).is_err() {
+    stacks.bytes = recycled.of_size(total).map_err(|error| format!("no memory for copies of stacks: {error}"))?;
+    let bytes = stacks.bytes.as_mut();
+    if memory.read_many(&parts, bytes).is_err() {
         // One that can't be read is left out, and what it belongs to is not at rest: only a process
         // that runs on gives a stack back meanwhile.
         for (part, copy) in parts.iter().zip(&mut stacks.parts) {
             let Some((_, range)) = copy else { continue };
-            if memory.read(part.start, &mut stacks.bytes[range.clone()]).is_err() {
+            if memory.read(part.start, &mut bytes[range.clone()]).is_err() {
                 *copy = None;
             }
         }

@@ -39,7 +39,7 @@ impl Holders<'_, '_> {
     /// `None` for a goroutine that waits for nothing that could be held.
     pub(crate) fn of(&self, number: usize, sites: &Sites<'_>) -> Option<String> {
         let Wait::On { objects, .. } = &self.findings.waits[number] else { return None };
-        let trail = &self.findings.marker.trail;
+        let trail = self.findings.marker.trail.as_ref()?;
         let heap = &self.capture.heap;
         let kind = self.kind(number);
         if let Some(variable) = objects.iter().find(|object| heap.object(**object).is_none()) {
@@ -139,7 +139,7 @@ impl Holders<'_, '_> {
             return Step { of: Some(of), name: shown(&name) };
         }
         if let Some(before) = before
-            && let Some(step) = self.from_before(before, before_type, object)
+            && let Some(step) = self.step_from(before, before_type, object)
         {
             return step;
         }
@@ -155,7 +155,7 @@ impl Holders<'_, '_> {
         Some(String::from_utf8_lossy(functions.name(function)).into_owned())
     }
 
-    fn from_before(&self, before: Object, before_type: Option<u64>, object: Object) -> Option<Step> {
+    fn step_from(&self, before: Object, before_type: Option<u64>, object: Object) -> Option<Step> {
         let heap = &self.capture.heap;
         let (low, size) = (heap.address(object), heap.span(object).object_size);
         let mut offset = None;

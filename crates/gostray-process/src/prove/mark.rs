@@ -23,15 +23,68 @@ pub(crate) enum Root {
     Foreign(u64),
 }
 
-/// What there is to do when an object is reached.
-#[derive(Debug, Default, Clone)]
+/// What there is to do when objects are reached, by their addresses.
+#[derive(Default)]
 pub(crate) struct Asked {
-    /// It belongs to this goroutine: its contents count only when that may run.
-    pub(crate) belongs_to: Option<usize>,
-    /// Who has it can wake these goroutines.
-    pub(crate) wakes: Vec<usize>,
-    /// Who has it can get these objects.
-    pub(crate) leads_to: Vec<u64>,
+    objects: FxHashMap<u64, Entry>,
+    /// Goroutines that something can wake, in chains.
+    wakes: Vec<(u32, u32)>,
+    /// Addresses that something leads to, in chains.
+    leads: Vec<(u64, u32)>,
+}
+
+/// What there is to do for one object; there are as many as goroutines and their waiters.
+#[derive(Clone, Copy)]
+struct Entry {
+    belongs_to: u32,
+    wakes: u32,
+    leads: u32,
+}
+
+/// No goroutine, or the end of a chain.
+const NONE: u32 = u32::MAX;
+
+impl Asked {
+    fn entry(&mut self, object: u64) -> &mut Entry {
+        self.objects.entry(object).or_insert(Entry { belongs_to: NONE, wakes: NONE, leads: NONE })
+    }
+
+    /// It belongs to a goroutine: its contents count only when that may run.
+    pub(crate) fn belongs_to(&mut self, object: u64, goroutine: usize) {
+        self.entry(object).belongs_to = u32::try_from(goroutine).unwrap_or(NONE);
+    }
+
+    /// Who has it can wake a goroutine.
+    pub(crate) fn wakes(&mut self, object: u64, goroutine: usize) {
+        let place = u32::try_from(self.wakes.len()).unwrap_or(NONE);
+        let next = std::mem::replace(&mut self.entry(object).wakes, place);
+        self.wakes.push((u32::try_from(goroutine).unwrap_or(NONE), next));
+    }
+
+    /// Who has it can get another object.
+    pub(crate) fn leads_to(&mut self, object: u64, other: u64) {
+        let place = u32::try_from(self.leads.len()).unwrap_or(NONE);
+        let next = std::mem::replace(&mut self.entry(object).leads, place);
+        self.leads.push((other, next));
+    }
+
+    pub(crate) fn objects(&self) -> impl Iterator<Item = u64> + '_ {
+        self.objects.keys().copied()
+    }
+
+    fn owner(&self, object: u64) -> Option<usize> {
+        self.objects.get(&object).filter(|entry| entry.belongs_to != NONE).map(|entry| entry.belongs_to as usize)
+    }
+}
+
+/// What a chain holds, from a place on.
+fn chain<T: Copy>(of: &[(T, u32)], from: u32) -> impl Iterator<Item = T> + '_ {
+    let mut at = from;
+    std::iter::from_fn(move || {
+        let (value, next) = *of.get(at as usize)?;
+        at = next;
+        Some(value)
+    })
 }
 
 /// Marks objects.
@@ -40,12 +93,13 @@ pub(crate) struct Marker<'c, 'm> {
     marked: Vec<u64>,
     queue: VecDeque<Object>,
     /// By the address of the object.
-    asked: &'c FxHashMap<u64, Asked>,
+    asked: &'c Asked,
     /// Goroutines that have turned out to be reachable since it was asked last.
     woken: Vec<usize>,
     /// The bytes of all that is marked.
     pub(crate) bytes: u64,
-    pub(crate) trail: Trail,
+    /// Where everything was reached from, if that is to be known: then what is nearer comes first.
+    pub(crate) trail: Option<Trail>,
 }
 
 /// Where each object was reached from first.
@@ -109,7 +163,7 @@ impl Trail {
 }
 
 impl<'c, 'm> Marker<'c, 'm> {
-    pub(crate) fn new(heap: &'c Heap<'m>, asked: &'c FxHashMap<u64, Asked>) -> Self {
+    pub(crate) fn new(heap: &'c Heap<'m>, asked: &'c Asked, has_trail: bool) -> Self {
         let words = usize::try_from(heap.objects / 64 + 1).unwrap_or(0);
         Self {
             heap,
@@ -118,7 +172,7 @@ impl<'c, 'm> Marker<'c, 'm> {
             asked,
             woken: Vec::new(),
             bytes: 0,
-            trail: Trail::new(heap.with_pointers),
+            trail: has_trail.then(|| Trail::new(heap.with_pointers)),
         }
     }
 
@@ -136,8 +190,8 @@ impl<'c, 'm> Marker<'c, 'm> {
         if self.heap.is_free(object) {
             return;
         }
-        if self.heap.span(object).asks
-            && let Some(owner) = self.asked.get(&self.heap.address(object)).and_then(|asked| asked.belongs_to)
+        if self.heap.asks(object.span)
+            && let Some(owner) = self.asked.owner(self.heap.address(object))
         {
             self.woken.push(owner);
         }
@@ -154,18 +208,18 @@ impl<'c, 'm> Marker<'c, 'm> {
         self.marked[word] |= bit;
         let span = self.heap.span(object);
         self.bytes += span.object_size;
-        let has_pointers = span.has_pointers();
-        if has_pointers || span.asks {
-            self.trail.set(number, from);
-        }
-        if span.asks
-            && let Some(asked) = self.asked.get(&span.address(object.index))
+        let (has_pointers, asks) = (span.has_pointers(), self.heap.asks(object.span));
+        if let Some(trail) = &mut self.trail
+            && (has_pointers || asks)
         {
-            self.woken.extend(&asked.wakes);
-            for address in &asked.leads_to {
-                self.pointer(*address, From::Root(Root::WeakPointer));
+            trail.set(number, from);
+        }
+        if asks && let Some(entry) = self.asked.objects.get(&span.address(object.index)) {
+            self.woken.extend(chain(&self.asked.wakes, entry.wakes).map(|goroutine| goroutine as usize));
+            for address in chain(&self.asked.leads, entry.leads) {
+                self.pointer(address, From::Root(Root::WeakPointer));
             }
-            if asked.belongs_to.is_some() {
+            if entry.belongs_to != NONE {
                 return;
             }
         }
@@ -192,7 +246,8 @@ impl<'c, 'm> Marker<'c, 'm> {
 
     /// Marks until nothing is left to mark.
     pub(crate) fn drain(&mut self) {
-        while let Some(object) = self.queue.pop_front() {
+        let nearest_first = self.trail.is_some();
+        while let Some(object) = if nearest_first { self.queue.pop_front() } else { self.queue.pop_back() } {
             self.contents(object);
         }
     }

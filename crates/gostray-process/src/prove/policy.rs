@@ -15,9 +15,10 @@ use rustc_hash::FxHashMap;
 use crate::attached::Attached;
 use crate::error::ProcessError;
 use crate::globals::HeapGlobals;
+use crate::hold::Hold;
 use crate::listing::{Listing, plural};
 use crate::prove::blocked::Wait;
-use crate::prove::capture::Capture;
+use crate::prove::capture::{Capture, Recycled};
 use crate::prove::proof::{self, Findings, Questions};
 use crate::prove::report;
 use crate::prove::take::take;
@@ -25,6 +26,9 @@ use crate::site::Sites;
 
 /// A running process changes while it is read; what does not fit is read again so often.
 const ATTEMPTS: u32 = 5;
+/// So often the running process is looked at. With one look a busy program without leaks has a
+/// candidate in two of three cases; with two hardly ever.
+const LOOKS: u32 = 2;
 /// What looks unreachable but is not so in one snapshot may be in the next: a word that was left
 /// behind in a register is gone by then.
 const SNAPSHOTS: u32 = 3;
@@ -53,6 +57,9 @@ pub struct Options {
     pub max_copy: Option<u64>,
     /// A goroutine must have been seen waiting for so long by this prover.
     pub min_wait: Duration,
+    /// Look at the running process first, and take no snapshot if nothing looks like a leak. Only tests
+    /// have a reason not to.
+    pub look_first: bool,
     /// Fork also where a seccomp filter might forbid it, and kill for it.
     pub fork_under_seccomp: bool,
 }
@@ -64,6 +71,7 @@ impl Default for Options {
             max_pause: Duration::from_millis(100),
             max_copy: None,
             min_wait: Duration::ZERO,
+            look_first: true,
             fork_under_seccomp: false,
         }
     }
@@ -84,6 +92,7 @@ pub enum Progress {
 pub struct Prover {
     attached: Attached,
     globals: HeapGlobals,
+    hold: Hold,
     seen: Seen,
 }
 
@@ -94,8 +103,8 @@ struct Seen {
     proven: BTreeSet<u64>,
     /// Since when a goroutine has been seen to wait, and for what.
     since: FxHashMap<u64, (u64, Instant)>,
-    /// The memory of the last copy of the heap.
-    recycled: Vec<u8>,
+    /// The memory of the last copy of the heap, and of stacks.
+    recycled: Recycled,
 }
 
 /// Proves goroutines of a process leaked: a [`Prover`] for once.
@@ -113,9 +122,11 @@ impl Prover {
     /// If the process has ended, may not be read, is not Go, or is of a release that is not known or
     /// does not look as it should.
     pub fn attach(pid: u32) -> Result<Self, ProcessError> {
+        // It is forked while we are small: what we have then is what it has.
+        let hold = Hold::start(pid)?;
         let attached = Attached::open(pid)?;
         let globals = HeapGlobals::find(&attached.process, &attached.image).map_err(|what| attached.misfit(what))?;
-        Ok(Self { attached, globals, seen: Seen::default() })
+        Ok(Self { attached, globals, hold, seen: Seen::default() })
     }
 
     /// Looks at every goroutine, and proves those leaked that can never run again. The snapshot has
@@ -125,10 +136,10 @@ impl Prover {
     /// If the process ends meanwhile, does not look as it should, or can't be held up for a snapshot
     /// within the limits of `options`.
     pub fn prove(&mut self, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Snapshot, ProcessError> {
-        let Self { attached, globals, seen } = self;
+        let Self { attached, globals, hold, seen } = self;
         let mut candidates: Option<BTreeSet<u64>> = None;
         let mut heap_size = 0;
-        for number in 1..=2 {
+        for number in 1..=if options.look_first { LOOKS } else { 0 } {
             progress(Progress::Looking(number));
             let mut listing = Listing::new(attached);
             let sites = &mut listing.unwinder.sites;
@@ -139,7 +150,7 @@ impl Prover {
             };
             heap_size = capture.heap.copied;
             let look = Look::new(capture, attached, sites);
-            let found = look.find(attached, sites);
+            let found = look.find(attached, sites, false);
             seen.remember(&look.capture, &found);
             let unreachable = seen.unreachable(&look.capture, &found, attached, options.min_wait);
             let both = match &candidates {
@@ -148,14 +159,15 @@ impl Prover {
             };
             if both.is_empty() {
                 let proven = seen.proven_of(&look.capture);
+                let found = look.find(attached, sites, true);
                 let mut snapshot = report::snapshot(listing, attached, &look.capture, found, &proven);
                 snapshot.note(NoteKind::Source, NOT_STOPPED);
-                seen.recycled = look.capture.heap.recycle();
+                seen.recycled = look.capture.recycle();
                 return Ok(snapshot);
             }
             candidates = Some(both);
             drop(found);
-            seen.recycled = look.capture.heap.recycle();
+            seen.recycled = look.capture.recycle();
         }
         let candidates = candidates.unwrap_or_default();
         let (mut pause, mut attempt) = (Duration::ZERO, 0);
@@ -165,18 +177,18 @@ impl Prover {
             let mut listing = Listing::new(attached);
             let sites = &mut listing.unwinder.sites;
             let recycled = std::mem::take(&mut seen.recycled);
-            let (capture, held) = take(attached, globals, options, heap_size, recycled, sites)?;
+            let (capture, held) = take(attached, globals, hold, options, heap_size, recycled, sites)?;
             progress(Progress::Proving);
             pause = pause.max(held.pause);
             let look = Look::new(capture, attached, sites);
-            let found = look.find(attached, sites);
+            let found = look.find(attached, sites, true);
             let unreachable = seen.unreachable(&look.capture, &found, attached, options.min_wait);
             seen.proven.extend(unreachable);
             let alive: BTreeSet<u64> = look.capture.goroutines.iter().map(|goroutine| goroutine.id).collect();
             let left = candidates.iter().filter(|id| alive.contains(id) && !seen.proven.contains(id)).count() as u64;
             if left > 0 && attempt < SNAPSHOTS {
                 drop(found);
-                seen.recycled = look.capture.heap.recycle();
+                seen.recycled = look.capture.recycle();
                 continue;
             }
             let proven = seen.proven_of(&look.capture);
@@ -187,7 +199,7 @@ impl Prover {
                 let text = format!("{} looked unreachable before, and could not be proven", plural(left));
                 snapshot.note(NoteKind::Warning, text);
             }
-            seen.recycled = look.capture.heap.recycle();
+            seen.recycled = look.capture.recycle();
             return Ok(snapshot);
         }
     }
@@ -208,8 +220,8 @@ impl<'m> Look<'m> {
         Self { capture, questions }
     }
 
-    fn find(&self, attached: &Attached, sites: &mut Sites<'_>) -> Findings<'_, 'm> {
-        proof::find(&self.capture, &self.questions, attached, sites)
+    fn find(&self, attached: &Attached, sites: &mut Sites<'_>, has_trail: bool) -> Findings<'_, 'm> {
+        proof::find(&self.capture, &self.questions, attached, sites, has_trail)
     }
 }
 

@@ -10,8 +10,6 @@
 //! their contents count only once their goroutine may run. And weak pointers lead to their objects: as
 //! long as a goroutine waits, it keeps what it has alive, so that who has a weak pointer can use it.
 
-use rustc_hash::FxHashMap;
-
 use crate::attached::Attached;
 use crate::heap::Object;
 use crate::layout::Layout;
@@ -35,7 +33,7 @@ pub(crate) struct Findings<'c, 'm> {
 pub(crate) struct Questions {
     pub(crate) waits: Vec<Wait>,
     pub(crate) frames: Vec<Option<Frames>>,
-    pub(crate) asked: FxHashMap<u64, Asked>,
+    pub(crate) asked: Asked,
 }
 
 /// Looks at every goroutine, and marks the spans of all objects that marking must ask about.
@@ -60,26 +58,23 @@ pub(crate) fn ask<'m>(capture: &mut Capture<'m>, attached: &Attached, sites: &mu
             None => Wait::Unknown,
         })
         .collect();
-    let mut asked: FxHashMap<u64, Asked> = FxHashMap::default();
-    let mut at = |address: u64, set: &mut dyn FnMut(&mut Asked)| {
-        let Some(object) = capture.heap.object(address) else { return };
-        set(asked.entry(capture.heap.address(object)).or_default());
-    };
-    for (number, wait) in waits.iter().enumerate() {
-        if *wait == Wait::Unknown {
-            continue;
-        }
-        at(capture.goroutines[number].address, &mut |asked| asked.belongs_to = Some(number));
-        if let Wait::On { objects, sudogs } = wait {
-            sudogs.iter().for_each(|sudog| at(*sudog, &mut |asked| asked.belongs_to = Some(number)));
-            objects.iter().for_each(|object| at(*object, &mut |asked| asked.wakes.push(number)));
-        }
+    let mut asked = Asked::default();
+    let object = |address: u64| Some(capture.heap.address(capture.heap.object(address)?));
+    for (number, wait) in waits.iter().enumerate().filter(|(_, wait)| **wait != Wait::Unknown) {
+        let sudogs = match wait {
+            Wait::On { objects, sudogs } => {
+                objects.iter().filter_map(|address| object(*address)).for_each(|object| asked.wakes(object, number));
+                sudogs.as_slice()
+            }
+            _ => &[],
+        };
+        let own = std::iter::once(&capture.goroutines[number].address).chain(sudogs);
+        own.filter_map(|address| object(*address)).for_each(|object| asked.belongs_to(object, number));
     }
-    for (handle, object) in &capture.kept.weak {
-        at(*handle, &mut |asked| asked.leads_to.push(*object));
+    for (handle, target) in &capture.kept.weak {
+        object(*handle).into_iter().for_each(|handle| asked.leads_to(handle, *target));
     }
-    let spans: Vec<u32> = asked.keys().filter_map(|address| Some(capture.heap.object(*address)?.span)).collect();
-    spans.into_iter().for_each(|span| capture.heap.spans[span as usize].asks = true);
+    asked.objects().for_each(|object| capture.heap.ask_about(object));
     Questions { waits, frames, asked }
 }
 
@@ -94,16 +89,17 @@ fn frames_at_rest(capture: &Capture<'_>, number: usize, sites: &mut Sites<'_>) -
     Some(sites.walk(resume, goroutine.top, bytes))
 }
 
-/// Finds who may run again.
+/// Finds who may run again. A trail tells afterwards where everything was reached from.
 pub(crate) fn find<'c, 'm>(
     capture: &'c Capture<'m>,
     questions: &'c Questions,
     attached: &Attached,
     sites: &mut Sites<'_>,
+    has_trail: bool,
 ) -> Findings<'c, 'm> {
     let Questions { waits, frames, asked } = questions;
     let defers = defer_fields(&attached.image.layout);
-    let mut marker = Marker::new(&capture.heap, asked);
+    let mut marker = Marker::new(&capture.heap, asked, has_trail);
     let mut may_run = vec![false; capture.goroutines.len()];
     roots(&mut marker, capture);
     let is_reached = |objects: &[u64]| objects.iter().any(|object| capture.heap.object(*object).is_none());

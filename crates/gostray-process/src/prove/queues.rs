@@ -98,7 +98,7 @@ impl Block {
     fn read_all(&self, memory: &dyn Memory, first: u64, words: &mut Vec<u64>) {
         let mut at = first;
         for _ in 0..MAX_BLOCKS {
-            if at == 0 || at % 8 != 0 || self.size > BLOCK {
+            if at == 0 || !at.is_multiple_of(8) || self.size > BLOCK {
                 return;
             }
             let Ok(block) = memory.bytes(at, self.size) else { return };

@@ -1,8 +1,9 @@
 //! What was found → a snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gostray_model::{Fact, Snapshot};
+use rustc_hash::FxHashMap;
 
 use crate::attached::Attached;
 use crate::listing::Listing;
@@ -23,13 +24,15 @@ pub(crate) fn snapshot(
     mut findings: Findings<'_, '_>,
     proven: &BTreeSet<u64>,
 ) -> Snapshot {
-    let mut facts = std::collections::BTreeMap::new();
+    let mut facts = BTreeMap::new();
     let types = Types::new(
         &attached.process,
         &attached.image.layout,
         attached.image.modules.iter().map(|module| module.types.clone()).collect(),
     );
     let symbols = Symbols::of(&attached.process);
+    // Many may wait for one thing.
+    let mut known: FxHashMap<&[u64], Option<Box<str>>> = FxHashMap::default();
     for (number, goroutine) in capture.goroutines.iter().enumerate() {
         let running = capture.on_thread.get(&number).map(|resume| {
             let stack = capture
@@ -40,12 +43,16 @@ pub(crate) fn snapshot(
         });
         let frames = findings.frames[number].as_ref().or(running.as_ref());
         listing.add(goroutine, frames, proven.contains(&goroutine.id));
-        let is_held = matches!(findings.waits[number], Wait::On { .. }) && findings.may_run[number];
-        if is_held && !attached.is_system(goroutine) {
-            let holders =
-                Holders { capture, findings: &findings, image: &attached.image, types: &types, symbols: &symbols };
-            let held_by = holders.of(number, &listing.unwinder.sites).map(String::into_boxed_str);
-            facts.insert(goroutine.id, Fact { held_by, ..Fact::default() });
+        if let Wait::On { objects, .. } = &findings.waits[number]
+            && findings.may_run[number]
+            && !attached.is_system(goroutine)
+        {
+            let held_by = known.entry(objects).or_insert_with(|| {
+                let holders =
+                    Holders { capture, findings: &findings, image: &attached.image, types: &types, symbols: &symbols };
+                holders.of(number, &listing.unwinder.sites).map(String::into_boxed_str)
+            });
+            facts.insert(goroutine.id, Fact { held_by: held_by.clone(), ..Fact::default() });
         }
     }
     let numbers: Vec<usize> = (0..capture.goroutines.len())

@@ -6,7 +6,7 @@ use crate::attached::Attached;
 use crate::error::ProcessError;
 use crate::globals::HeapGlobals;
 use crate::hold::{Hold, HoldError, Limits, can_stop, find_system_call};
-use crate::prove::capture::Capture;
+use crate::prove::capture::{Capture, Recycled};
 use crate::prove::policy::{Method, Options};
 use crate::site::Sites;
 
@@ -22,9 +22,10 @@ pub(crate) struct Held {
 pub(crate) fn take<'m>(
     attached: &'m Attached,
     globals: &HeapGlobals,
+    hold: &mut Hold,
     options: &Options,
     heap_size: u64,
-    recycled: Vec<u8>,
+    recycled: Recycled,
     sites: &mut Sites<'_>,
 ) -> Result<(Capture<'m>, Held), ProcessError> {
     let pid = attached.process.pid;
@@ -33,7 +34,6 @@ pub(crate) fn take<'m>(
         max_copy: options.max_copy,
         fork_under_seccomp: options.fork_under_seccomp,
     };
-    let mut hold = Hold::start(pid)?;
     let mut instead = None;
     if options.method != Method::Stop {
         let instruction = find_system_call(&attached.process, &attached.process.mappings()?)?;
