@@ -152,6 +152,12 @@ impl Goroutine {
         matches!(self.status, WAITING | LEAKED) && !self.scan && self.resume.is_some()
     }
 
+    /// Is it in a system call, or a call of C? Then what it will go on with is described, wherever below
+    /// on its stack its thread may stand.
+    pub(crate) fn is_in_syscall(&self) -> bool {
+        self.status == SYSCALL && !self.scan
+    }
+
     /// Is its stack at rest at a place that the tables of its functions describe?
     pub(crate) fn is_at_rest(&self) -> bool {
         !matches!(self.status, RUNNING | COPYSTACK) && !self.scan && self.resume.is_some()

@@ -130,8 +130,10 @@ impl<'m> Capture<'m> {
         let variables = variables(memory, attached)?;
         let kept = queues::read(memory, layout, globals, &heap)?;
         let mappings = attached.process.mappings().map_err(|error| error.to_string())?;
-        let held = threads
-            .map(|threads| threads::read(memory, threads, |sp| stands_on.find(sp).is_some(), &heap, &mappings, sites));
+        let held = threads.map(|threads| {
+            let stand = threads::Stand { memory, heap: &heap, mappings: &mappings, layout };
+            threads::read(&stand, threads, |sp| stands_on.find(sp).map(|number| &goroutines[number]), sites)
+        });
         let threads::Threads { stacks: threads, unused } = held.transpose()?.unwrap_or_default();
         // What C holds keeps a goroutine from being proven; a process that runs on proves nothing.
         let foreign = match is_still && attached.uses_c() {
@@ -217,6 +219,7 @@ fn stacks(
     let mut total = 0;
     for (number, goroutine) in goroutines.iter().enumerate() {
         let start = match (on_thread.get(&number), goroutine.resume) {
+            (Some(_), Some(resume)) if goroutine.is_in_syscall() => resume.sp,
             (Some(at), _) => at.sp.saturating_sub(RED_ZONE) & !7,
             (None, Some(resume)) if goroutine.is_at_rest() => resume.sp,
             _ => goroutine.low,

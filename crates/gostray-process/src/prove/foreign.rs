@@ -13,6 +13,9 @@ const PIECE: u64 = 4 << 20;
 /// The size of a chunk of the runtime's own memory (`persistentChunkSize`).
 const CHUNK: u64 = 256 << 10;
 const MAX_CHUNKS: usize = 1 << 20;
+/// A span has fewer objects; and fewer words than that are no queue for certain.
+const MAX_OBJECTS: u64 = 1024;
+const MIN_QUEUE: usize = 8;
 
 /// Every word that is the address of an object, and where it lies; but not in `unused`.
 pub(crate) fn read(
@@ -74,13 +77,28 @@ fn read_piece(
     let Ok(bytes) = memory.bytes(start, end - start) else {
         return read_pages(memory, start, end, attached, heap, nothing, found);
     };
-    for (at, bytes) in (start..).step_by(8).zip(bytes.chunks_exact(8)) {
-        let value = word(bytes, 0);
-        if heap.object(value).is_some() && !is_gos(at) {
-            found.push((at, value));
+    for (page, bytes) in (start..).step_by(PAGE as usize).zip(bytes.chunks(PAGE as usize)) {
+        if is_queue_of_spans(bytes, heap) {
+            continue;
+        }
+        for (at, bytes) in (page..).step_by(8).zip(bytes.chunks_exact(8)) {
+            let value = word(bytes, 0);
+            if heap.object(value).is_some() && !is_gos(at) {
+                found.push((at, value));
+            }
         }
     }
     Ok(())
+}
+
+/// Does a page hold nothing but places where spans begin? The collector of Go 1.26 and later keeps such
+/// queues outside the heap; no C program has pages full of what lies first in a span.
+fn is_queue_of_spans(page: &[u8], heap: &Heap<'_>) -> bool {
+    let mut words = page.chunks_exact(8).map(|bytes| word(bytes, 0)).filter(|word| *word != 0).peekable();
+    // With the number of an object in the lower bits.
+    words.peek().is_some()
+        && words.all(|word| word % crate::heap::PAGE < MAX_OBJECTS && heap.object(word).is_some())
+        && page.chunks_exact(8).filter(|bytes| word(bytes, 0) != 0).count() >= MIN_QUEUE
 }
 
 /// What is mapped need not exist: a file that was cut, memory of a device. What the process has and

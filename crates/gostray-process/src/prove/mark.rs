@@ -235,11 +235,11 @@ impl<'c, 'm> Marker<'c, 'm> {
     }
 
     /// Marks what the contents of an object point to.
-    pub(crate) fn contents(&mut self, object: Object) {
-        let (heap, number) = (self.heap, self.heap.number(object));
+    pub(crate) fn contents(&mut self, object: Object, from: From) {
+        let heap = self.heap;
         heap.for_each_pointer(object, |_, value| {
             if value != 0 {
-                self.pointer(value, From::Object(number));
+                self.pointer(value, from);
             }
         });
     }
@@ -248,7 +248,7 @@ impl<'c, 'm> Marker<'c, 'm> {
     pub(crate) fn drain(&mut self) {
         let nearest_first = self.trail.is_some();
         while let Some(object) = if nearest_first { self.queue.pop_front() } else { self.queue.pop_back() } {
-            self.contents(object);
+            self.contents(object, From::Object(self.heap.number(object)));
         }
     }
 

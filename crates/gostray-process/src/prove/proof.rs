@@ -81,7 +81,8 @@ pub(crate) fn ask<'m>(capture: &mut Capture<'m>, attached: &Attached, sites: &mu
 /// The frames of a goroutine whose stack is at rest.
 fn frames_at_rest(capture: &Capture<'_>, number: usize, sites: &mut Sites<'_>) -> Option<Frames> {
     let goroutine = &capture.goroutines[number];
-    if !goroutine.is_at_rest() || capture.on_thread.contains_key(&number) {
+    let is_on_thread = capture.on_thread.contains_key(&number) && !goroutine.is_in_syscall();
+    if !goroutine.is_at_rest() || is_on_thread {
         return None;
     }
     let (start, bytes) = capture.stacks.get(number)?;
@@ -145,7 +146,8 @@ pub(crate) fn wake(marker: &mut Marker<'_, '_>, capture: &Capture<'_>, number: u
     for address in std::iter::once(&capture.goroutines[number].address).chain(sudogs) {
         if let Some(object) = capture.heap.object(*address) {
             marker.mark(object, from);
-            marker.contents(object);
+            // From the goroutine, not from the lists of the runtime that it is in.
+            marker.contents(object, from);
         }
     }
 }

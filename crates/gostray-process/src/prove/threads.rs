@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
+use crate::goroutine::Goroutine;
 use crate::heap::Heap;
+use crate::layout::Layout;
 use crate::live::Mapping;
 use crate::memory::Memory;
 use crate::site::{Resume, Sites};
@@ -54,48 +56,83 @@ pub(crate) struct Threads {
     pub(crate) unused: Vec<Range<u64>>,
 }
 
+/// What threads stand in.
+pub(crate) struct Stand<'a> {
+    pub(crate) memory: &'a dyn Memory,
+    pub(crate) heap: &'a Heap<'a>,
+    pub(crate) mappings: &'a [Mapping],
+    pub(crate) layout: &'a Layout,
+}
+
 /// What every thread holds that is not idle: its registers and, unless it stands on a goroutine's
 /// stack, the frames it stands in.
-pub(crate) fn read(
-    memory: &dyn Memory,
+pub(crate) fn read<'g>(
+    stand: &Stand<'_>,
     threads: &[Thread],
-    is_on_goroutine: impl Fn(u64) -> bool,
-    heap: &Heap<'_>,
-    mappings: &[Mapping],
+    on_goroutine: impl Fn(u64) -> Option<&'g Goroutine>,
     sites: &mut Sites<'_>,
 ) -> Result<Threads, String> {
     let mut found = Threads::default();
     for thread in threads {
-        let mut words = thread.words.clone();
-        if !is_on_goroutine(thread.sp) {
-            let Some(end) = stack_end(thread.sp, heap, mappings) else {
-                return Err(format!("thread {} has its stack at {:#x}, where nothing is", thread.tid, thread.sp));
-            };
-            let start = thread.sp.saturating_sub(RED_ZONE) & !7;
-            let resume = Resume { pc: thread.pc, sp: thread.sp & !7 };
-            let bytes = memory.bytes(start, end - start).map_err(|error| error.to_string())?;
-            let from_sp = bytes.get(usize::try_from(resume.sp - start).unwrap_or(0)..).unwrap_or_default();
-            let frames = sites.walk(resume, end, from_sp);
-            // Below lies what earlier calls left behind. Where C, a signal handler or the kernel
-            // stands, nothing tells how much is in use.
-            let used = match frames.frames.last() {
-                Some(last) if frames.is_complete || ENDS.contains(&sites.name(last.site)) => {
-                    last.sp.saturating_add(RED_ZONE).min(end)
+        match on_goroutine(thread.sp) {
+            Some(goroutine) => {
+                // The system stack of its thread is not in use from where that will go on with it.
+                let below = system_stack(stand, goroutine).and_then(|sp| unused(sp, sp, stand.mappings));
+                found.unused.extend(below);
+                // What it will go on with after a system call is on its stack.
+                if !goroutine.is_in_syscall() {
+                    found.stacks.push(ThreadStack { tid: thread.tid, words: thread.words.clone() });
                 }
-                _ => end,
-            };
-            let is_idle = frames.frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
-            let unused_to = if is_idle { used } else { start };
-            found.unused.extend(guarded_stack(thread.sp, mappings).map(|mapping| mapping.start..unused_to));
-            if is_idle {
-                continue;
             }
-            let used = usize::try_from(used - start).unwrap_or(bytes.len()).min(bytes.len());
-            words.extend(bytes[..used].chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)));
+            None => on_system_stack(stand, thread, sites, &mut found)?,
         }
-        found.stacks.push(ThreadStack { tid: thread.tid, words });
     }
     Ok(found)
+}
+
+/// What a thread holds that stands on no goroutine's stack.
+fn on_system_stack(
+    stand: &Stand<'_>,
+    thread: &Thread,
+    sites: &mut Sites<'_>,
+    found: &mut Threads,
+) -> Result<(), String> {
+    let Some(end) = stack_end(thread.sp, stand.heap, stand.mappings) else {
+        return Err(format!("thread {} has its stack at {:#x}, where nothing is", thread.tid, thread.sp));
+    };
+    let start = thread.sp.saturating_sub(RED_ZONE) & !7;
+    let resume = Resume { pc: thread.pc, sp: thread.sp & !7 };
+    let bytes = stand.memory.bytes(start, end - start).map_err(|error| error.to_string())?;
+    let from_sp = bytes.get(usize::try_from(resume.sp - start).unwrap_or(0)..).unwrap_or_default();
+    let frames = sites.walk(resume, end, from_sp);
+    // Below lies what earlier calls left behind. Where C, a signal handler or the kernel stands, nothing
+    // tells how much is in use.
+    let used = match frames.frames.last() {
+        Some(last) if frames.is_complete || ENDS.contains(&sites.name(last.site)) => {
+            last.sp.saturating_add(RED_ZONE).min(end)
+        }
+        _ => end,
+    };
+    let is_idle = frames.frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
+    found.unused.extend(unused(thread.sp, if is_idle { used } else { start }, stand.mappings));
+    if !is_idle {
+        let used = usize::try_from(used - start).unwrap_or(bytes.len()).min(bytes.len());
+        let frames = bytes[..used].chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0));
+        found.stacks.push(ThreadStack { tid: thread.tid, words: thread.words.iter().copied().chain(frames).collect() });
+    }
+    Ok(())
+}
+
+/// Where the thread that a goroutine stands on will go on with its system stack.
+fn system_stack(stand: &Stand<'_>, goroutine: &Goroutine) -> Option<u64> {
+    let word = |at: u64| stand.memory.u64(at).ok().filter(|word| *word != 0);
+    let system = word(goroutine.m.checked_add(stand.layout.at("runtime.m.g0"))?)?;
+    word(system.checked_add(stand.layout.at("runtime.g.sched.sp"))?)
+}
+
+/// What is not in use of the stack that an address lies on, if C made it: all below `end`.
+fn unused(sp: u64, end: u64, mappings: &[Mapping]) -> Option<Range<u64>> {
+    Some(guarded_stack(sp, mappings)?.start..end)
 }
 
 /// The mapping of a stack that C made, if it is nothing else: it has a guard below, or is the first
