@@ -23,13 +23,21 @@ pub(crate) struct Attached {
 impl Attached {
     pub(crate) fn open(pid: u32) -> Result<Self, ProcessError> {
         let process = Live::open(pid)?;
-        let image = Image::find(&process)?;
-        let globals = Globals::find(&process, &image).map_err(|what| ProcessError::Layout {
+        match Self::read(&process) {
+            Ok((image, globals)) => Ok(Self { process, image, globals }),
+            Err(error) => Err(process.explain(error)),
+        }
+    }
+
+    fn read(process: &Live) -> Result<(Image, Globals), ProcessError> {
+        let pid = process.pid;
+        let image = Image::find(process)?;
+        let globals = Globals::find(process, &image).map_err(|what| ProcessError::Layout {
             pid,
             version: image.build.go_version.clone(),
             what,
         })?;
-        Ok(Self { process, image, globals })
+        Ok((image, globals))
     }
 
     /// The error that something does not look as it should.

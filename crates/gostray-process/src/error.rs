@@ -14,6 +14,12 @@ pub enum ProcessError {
         /// The process.
         pid: u32,
     },
+    /// It executed another program while it was looked at.
+    #[error("process {pid} executed another program while it was looked at: try again")]
+    Replaced {
+        /// The process.
+        pid: u32,
+    },
     /// The kernel does not let us read its memory.
     #[error("no permission to read the memory of process {pid} ({why})\n{mend}")]
     Permission {

@@ -46,6 +46,23 @@ impl Live {
         }
     }
 
+    /// What went wrong with a process that is no longer what it was, went wrong for that.
+    pub(crate) fn explain(&self, error: ProcessError) -> ProcessError {
+        let pid = self.pid;
+        if matches!(error, ProcessError::Gone { .. } | ProcessError::Permission { .. }) {
+            return error;
+        }
+        match self.mappings() {
+            Ok(mappings) if mappings.is_empty() => ProcessError::Gone { pid },
+            Err(ProcessError::Gone { .. }) => ProcessError::Gone { pid },
+            // What its memory was is no longer there, but it is.
+            Ok(mappings) if mappings.iter().all(|mapping| self.read(mapping.start, &mut [0]).is_err()) => {
+                ProcessError::Replaced { pid }
+            }
+            _ => error,
+        }
+    }
+
     /// Its mappings, in rising order.
     pub(crate) fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
         let path = format!("/proc/{}/maps", self.pid);

@@ -20,7 +20,7 @@ pub fn take(pid: u32) -> Result<Snapshot, ProcessError> {
     let attached = Attached::open(pid)?;
     let memory: &dyn Memory = &attached.process;
     let mut listing = Listing::new(&attached);
-    for goroutine in attached.goroutines()? {
+    for goroutine in attached.goroutines().map_err(|error| attached.process.explain(error))? {
         let frames = goroutine.resume.and_then(|resume| {
             let stack = memory.bytes(resume.sp, goroutine.top - resume.sp).ok()?;
             Some(listing.unwinder.sites.walk(resume, goroutine.top, &stack))

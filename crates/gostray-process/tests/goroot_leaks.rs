@@ -48,6 +48,9 @@ func (s standing) WriteTo(w io.Writer, debug int) error {
 }
 "#;
 
+/// What the runtime finds is looked for so often at most.
+const ATTEMPTS: u32 = 5;
+
 /// A test of the Go team: its name, what must be found, and what may be.
 struct Case {
     name: String,
@@ -144,8 +147,15 @@ fn run(executable: &Path, case: &Case) -> Outcome {
         // The release has no such profile.
         Err(_) => BTreeSet::new(),
     };
-    // What got stuck only after we had looked, the runtime has seen as well.
-    let second = prove();
+    // What got stuck only after we had looked, the runtime has seen as well; and what was left behind
+    // in a register may keep one of them from being proven the first time.
+    let mut second = prove();
+    for _ in 0..ATTEMPTS {
+        if by_runtime.is_subset(&proven(&first).union(&proven(&second)).copied().collect()) {
+            break;
+        }
+        second = prove();
+    }
     let mut leaks = leaks(&first, &proven(&first));
     leaks.extend(self::leaks(&second, &proven(&second)));
     program.assert_unharmed();
@@ -180,7 +190,12 @@ fn proves_what_the_runtime_finds_and_what_the_go_team_requires() {
             ours += outcome.by_us.len();
             let missed: Vec<_> = outcome.by_runtime.difference(&outcome.by_us).collect();
             if !missed.is_empty() {
-                println!("    missed, held by {:?}", outcome.held.iter().filter(|(id, _)| missed.contains(&id)).take(5).collect::<Vec<_>>());
+                let mut roots: BTreeMap<&str, usize> = BTreeMap::new();
+                for (_, held) in outcome.held.iter().filter(|(id, _)| missed.contains(id)) {
+                    *roots.entry(held.split(" → ").next().unwrap_or_default()).or_default() += 1;
+                }
+                roots.retain(|root, _| !root.starts_with("stack of goroutine"));
+                println!("    missed, held by {roots:?}");
                 failures.push(format!("{release} {}: the runtime finds {missed:?}, which were not proven", case.name));
             }
             if case.leaks.is_empty() && !outcome.by_us.is_empty() {

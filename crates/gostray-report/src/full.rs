@@ -12,7 +12,9 @@ use crate::{Detail, DiffReport, Report};
 
 /// How many groups are told about below the table.
 const TOLD: usize = 10;
-/// How many holders are named.
+/// How many ways are shown by which goroutines are held.
+const HELD: usize = 20;
+/// How many holders of one group are named.
 const HOLDERS: usize = 3;
 /// How many ids are named.
 const IDS: usize = 6;
@@ -58,11 +60,7 @@ pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn W
             write_story(report.snapshot, judged, detail, out)?;
         }
     } else {
-        // Suspicious ones, and those of which something else is known.
-        let told = report.judged.iter().filter(|j| {
-            let verdict = j.judgement.verdict;
-            verdict <= Verdict::Suspect || verdict != Verdict::Normal && !j.group.held_by(report.snapshot).is_empty()
-        });
+        let told = report.judged.iter().filter(|j| j.judgement.verdict <= Verdict::Suspect);
         for judged in told.clone().take(TOLD) {
             writeln!(out)?;
             write_story(report.snapshot, judged, detail, out)?;
@@ -72,7 +70,43 @@ pub(crate) fn write_report(report: &Report<'_>, detail: &Detail, out: &mut dyn W
             writeln!(out, "\n{}", paint(style::DIM, &text))?;
         }
     }
+    write_held(report, detail, out)?;
     write_notes(report.snapshot, out)
+}
+
+/// Who keeps the door open for the goroutines that are not proven, where that was looked into.
+fn write_held(report: &Report<'_>, detail: &Detail, out: &mut dyn Write) -> io::Result<()> {
+    let snapshot = report.snapshot;
+    let mut table = Table::new(vec![
+        ("COUNT", Column::Right),
+        ("STATE", Column::Left),
+        ("BLOCKED AT", Column::Flexible),
+        ("HELD BY", Column::Flexible),
+    ]);
+    let mut rows = 0;
+    for Judged { group, .. } in report.judged {
+        for (holder, count) in group.held_by(snapshot) {
+            rows += 1;
+            if rows <= HELD {
+                table.row(vec![
+                    (number(count), style::PLAIN),
+                    (printable(group.state(&snapshot.tables)), style::PLAIN),
+                    (blocked(group, snapshot), style::PLAIN),
+                    (printable(holder), style::PLAIN),
+                ]);
+            }
+        }
+    }
+    if rows == 0 {
+        return Ok(());
+    }
+    writeln!(out, "\n{}", paint(style::HEADING, "not proven: what these wait for can still be reached"))?;
+    table.write(detail.width, out)?;
+    if let more @ 1.. = rows.saturating_sub(HELD) {
+        let text = format!("… and {}; --format json has them all", count(more as u64, "more row"));
+        writeln!(out, "{}", paint(style::DIM, &text))?;
+    }
+    Ok(())
 }
 
 fn write_head(report: &Report<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -97,7 +97,7 @@ fn is_queue_of_spans(page: &[u8], heap: &Heap<'_>) -> bool {
     let mut words = page.chunks_exact(8).map(|bytes| word(bytes, 0)).filter(|word| *word != 0).peekable();
     // With the number of an object in the lower bits.
     words.peek().is_some()
-        && words.all(|word| word % crate::heap::PAGE < MAX_OBJECTS && heap.object(word).is_some())
+        && words.all(|word| word % crate::heap::PAGE < MAX_OBJECTS && heap.has_arena(word))
         && page.chunks_exact(8).filter(|bytes| word(bytes, 0) != 0).count() >= MIN_QUEUE
 }
 

@@ -136,6 +136,15 @@ impl Prover {
     /// If the process ends meanwhile, does not look as it should, or can't be held up for a snapshot
     /// within the limits of `options`.
     pub fn prove(&mut self, options: &Options, progress: &mut dyn FnMut(Progress)) -> Result<Snapshot, ProcessError> {
+        let proven = self.look_and_prove(options, progress);
+        proven.map_err(|error| self.attached.process.explain(error))
+    }
+
+    fn look_and_prove(
+        &mut self,
+        options: &Options,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Snapshot, ProcessError> {
         let Self { attached, globals, hold, seen } = self;
         let mut candidates: Option<BTreeSet<u64>> = None;
         let mut heap_size = 0;

@@ -42,8 +42,7 @@ impl Program {
     pub(crate) fn start(executable: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(executable);
         command.args(args).envs(environment.iter().copied());
-        let mut process =
-            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
         let mut program = Self { process, input, output };

@@ -50,6 +50,8 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
     let report = DiffReport { before: &before, after: &after, diff: &diff, policy: &Policy::default() };
     output::to(None, |out| report.write(Format::Full, &detail(), out))?;
 
+    prove(&shop)?;
+
     heading("What to try next")?;
     say(&next_steps(args, &shop.address))?;
     if args.keep {
@@ -59,10 +61,32 @@ pub(crate) fn run(args: &Demo) -> anyhow::Result<Exit> {
     Ok(Exit::Clean)
 }
 
+/// The same from outside: the shop needs no pprof for that, and could be stripped.
+#[cfg(target_os = "linux")]
+fn prove(shop: &Shop) -> anyhow::Result<()> {
+    let pid = shop.pid();
+    heading(&format!("4. gostray prove {pid}: without pprof, from the memory of the process"))?;
+    let progress = Progress::start(&format!("reading process {pid}"));
+    let proven = gostray_process::prove(pid, &gostray_process::ProveOptions::default(), &mut |_| {});
+    drop(progress);
+    match proven {
+        Ok(snapshot) => show(&snapshot),
+        // Where the kernel does not allow it, the rest of the story is true all the same.
+        Err(error) => say(&format!("Not here: {error}")),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn prove(_: &Shop) -> anyhow::Result<()> {
+    heading("4. gostray prove PID")?;
+    say("Not here: processes can be read from outside on Linux only.")
+}
+
 fn next_steps(args: &Demo, address: &str) -> String {
     let mut text = String::from(
         "  gostray inspect HOST:PORT        your own service, if it serves net/http/pprof\n  \
-         gostray ps                       the Go processes of this machine; inspect pid:N reads one\n  \
+         gostray ps                       the Go processes of this machine\n  \
+         gostray prove PID                one of them: what can never run again, and who holds the rest\n  \
          gostray inspect crash.log        a crash or SIGQUIT dump inside a log\n  \
          gostray diff A B                 what grew between two saved profiles\n  \
          gostray doctor                   what works on this machine",

@@ -56,6 +56,12 @@ pub(super) struct Shop {
 }
 
 impl Shop {
+    /// Its process id.
+    #[cfg(target_os = "linux")]
+    pub(super) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     pub(super) fn start(toolchain: &Toolchain) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("gostray-demo").tempdir().context("can't make a folder")?;
         for (name, text) in FILES {
