@@ -28,8 +28,10 @@ const IDLE: &[&[u8]] = &[
     b"runtime.gcDrainN",
 ];
 
-/// The frames of a system stack end in these: beyond them only the scheduler has been.
-const ENDS: &[&[u8]] = &[b"runtime.systemstack", b"runtime.mcall", b"runtime.morestack"];
+/// The frames of a system stack end in these: beyond them only the scheduler has been. Those of a signal
+/// stack don't: beyond them lie the registers of what was interrupted.
+const ENDS: &[&[u8]] =
+    &[b"runtime.systemstack", b"runtime.mcall", b"runtime.morestack", b"runtime.mstart", b"runtime.rt0_go"];
 
 /// A thread that stands still.
 #[derive(Debug, Clone)]
@@ -108,9 +110,7 @@ fn on_system_stack(
     // Below lies what earlier calls left behind. Where C, a signal handler or the kernel stands, nothing
     // tells how much is in use.
     let used = match frames.frames.last() {
-        Some(last) if frames.is_complete || ENDS.contains(&sites.name(last.site)) => {
-            last.sp.saturating_add(RED_ZONE).min(end)
-        }
+        Some(last) if ENDS.contains(&sites.name(last.site)) => last.sp.saturating_add(RED_ZONE).min(end),
         _ => end,
     };
     let is_idle = frames.frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
