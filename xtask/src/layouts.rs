@@ -48,6 +48,7 @@ const WANTED: &[(&str, &[&str])] = &[
     ("runtime.hchan", &["recvq.first", "sendq.first"]),
     ("runtime.notifyList", &["head"]),
     ("runtime._defer", &["fn", "link", "heap"]),
+    ("runtime.p", &["timers"]),
     ("runtime.m", &["g0", "gsignal", "procid", "curg", "alllink"]),
     (
         "runtime.mspan",

@@ -21,8 +21,17 @@ pub(crate) struct Holders<'c, 'm> {
     pub(crate) capture: &'c Capture<'m>,
     pub(crate) findings: &'c Findings<'c, 'm>,
     pub(crate) image: &'c Image,
+    pub(crate) processor: Processor,
     pub(crate) types: &'c Types<'c>,
     pub(crate) symbols: &'c Symbols,
+}
+
+/// What a `runtime.p` looks like.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Processor {
+    pub(crate) size: u64,
+    /// Where its timers lie in it.
+    pub(crate) timers: u64,
 }
 
 /// What is known of an object on the way.
@@ -83,13 +92,41 @@ impl Holders<'_, '_> {
         None
     }
 
+    /// Is it the list of timers of a processor of the runtime (`runtime.p`), which a variable reaches
+    /// through the list of all? Up to Go 1.21 no object tells its type.
+    fn is_timers(&self, root: Root, way: &[Object], at: usize) -> bool {
+        let ([_, processor, ..], 2, Root::Variable(_)) = (way, at, root) else { return false };
+        let heap = &self.capture.heap;
+        let size = heap.span(*processor).object_size;
+        let is_processor = size >= self.processor.size && size < self.processor.size + self.processor.size / 4;
+        // A slice, in some releases behind a lock.
+        let timers = self.processor.timers..self.processor.timers + 32;
+        is_processor && self.offset(*processor, way[at]).is_some_and(|offset| timers.contains(&offset))
+    }
+
+    /// Where in an object the pointer to another one lies.
+    fn offset(&self, from: Object, to: Object) -> Option<u64> {
+        let heap = &self.capture.heap;
+        let (low, size) = (heap.address(to), heap.span(to).object_size);
+        let mut found = None;
+        heap.for_each_pointer(from, |at, value| {
+            if found.is_none() && (low..low + size).contains(&value) {
+                found = Some(at);
+            }
+        });
+        found
+    }
+
     fn words(&self, root: Root, way: &[Object], kind: &str, sites: &Sites<'_>) -> String {
         let mut parts = vec![self.root(root, sites)];
         let mut known: Option<u64> = None;
         let mut skipped = 0;
         for (at, object) in way.iter().enumerate() {
             let before = at.checked_sub(1).map(|before| way[before]);
-            let step = self.step(before, known, *object);
+            let step = match self.is_timers(root, way, at) {
+                true => Step { of: None, name: Some("timer".to_owned()) },
+                false => self.step(before, known, *object),
+            };
             known = step.of;
             let is_last = at + 1 == way.len();
             if step.name.as_deref() == Some("timer") {
@@ -107,7 +144,7 @@ impl Holders<'_, '_> {
                     continue;
                 }
             };
-            if skipped > 0 && !is_last {
+            if skipped > 0 {
                 parts.push("…".to_owned());
             }
             skipped = 0;
@@ -115,10 +152,6 @@ impl Holders<'_, '_> {
             if parts.last() != Some(&name) {
                 parts.push(name);
             }
-        }
-        if skipped > 0 && parts.len() > 1 {
-            let last = parts.len() - 1;
-            parts.insert(last, "…".to_owned());
         }
         if parts.len() > SHOWN {
             let tail = parts.split_off(parts.len() - 3);
@@ -157,14 +190,7 @@ impl Holders<'_, '_> {
 
     fn step_from(&self, before: Object, before_type: Option<u64>, object: Object) -> Option<Step> {
         let heap = &self.capture.heap;
-        let (low, size) = (heap.address(object), heap.span(object).object_size);
-        let mut offset = None;
-        heap.for_each_pointer(before, |at, value| {
-            if offset.is_none() && (low..low + size).contains(&value) {
-                offset = Some(at);
-            }
-        });
-        let offset = offset?;
+        let offset = self.offset(before, object)?;
         let contents = heap.contents(before);
         let first = offset.checked_sub(8).and_then(|at| usize::try_from(at).ok()).map(|at| word(contents, at));
         if let Some(of) = before_type {

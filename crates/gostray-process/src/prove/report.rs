@@ -9,7 +9,7 @@ use crate::attached::Attached;
 use crate::listing::Listing;
 use crate::prove::blocked::Wait;
 use crate::prove::capture::Capture;
-use crate::prove::holders::Holders;
+use crate::prove::holders::{Holders, Processor};
 use crate::prove::proof::Findings;
 use crate::prove::retained;
 use crate::symbols::Symbols;
@@ -30,6 +30,10 @@ pub(crate) fn snapshot(
         &attached.image.layout,
         attached.image.modules.iter().map(|module| module.types.clone()).collect(),
     );
+    let processor = Processor {
+        size: attached.image.layout.at("runtime.p.__size"),
+        timers: attached.image.layout.at("runtime.p.timers"),
+    };
     let symbols = Symbols::of(&attached.process);
     // Many may wait for one thing.
     let mut known: FxHashMap<&[u64], Option<Box<str>>> = FxHashMap::default();
@@ -48,8 +52,14 @@ pub(crate) fn snapshot(
             && !attached.is_system(goroutine)
         {
             let held_by = known.entry(objects).or_insert_with(|| {
-                let holders =
-                    Holders { capture, findings: &findings, image: &attached.image, types: &types, symbols: &symbols };
+                let holders = Holders {
+                    capture,
+                    findings: &findings,
+                    image: &attached.image,
+                    processor,
+                    types: &types,
+                    symbols: &symbols,
+                };
                 holders.of(number, &listing.unwinder.sites).map(String::into_boxed_str)
             });
             facts.insert(goroutine.id, Fact { held_by: held_by.clone(), ..Fact::default() });

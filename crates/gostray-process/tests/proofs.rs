@@ -1,0 +1,216 @@
+//! What is proven and what is not: goroutines that can never run again, and those that only look so.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
+mod program;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use gostray_model::Snapshot;
+use gostray_process::{HoldError, Method, ProcessError, ProveOptions, ProveProgress, Prover, prove};
+use program::{Program, build, releases};
+
+/// Small mutexes share blocks of memory with whatever was made at that moment, which may be alive.
+const MUTEXES: usize = 16;
+const MUTEXES_PROVEN: usize = 10;
+/// A word that was left behind may hide a leak once.
+const ATTEMPTS: u32 = 5;
+
+/// Who holds whom, as far as it is known without a symbol table.
+const HOLDERS: &[(&str, &str)] = &[
+    ("heldByGlobal", "global"),
+    ("heldByLockedGlobal", "global"),
+    ("heldByMap", "global"),
+    ("heldByInterface", "global"),
+    ("heldByClosure", "func main.heldByClosure.func1"),
+    ("heldByTimer", "timer"),
+    ("heldByTicker", "timer"),
+    ("heldByAfter", "timer"),
+    ("heldBySleeper", "in main.heldBySleeper.func2"),
+    ("heldByIO", "in main.heldByIO.func2"),
+    ("heldBySyscall", "in main.heldBySyscall.func2"),
+    ("heldByFinalizer", "finalizer"),
+    ("heldByServerContext", "global"),
+    ("heldByPool", "global"),
+    ("heldBySignal", "global"),
+    ("heldBySyncMap", "global"),
+];
+
+fn options(method: Method) -> ProveOptions {
+    // Nothing here depends on how long it takes, and the machine may be slow.
+    ProveOptions { method, max_pause: Duration::from_secs(30), ..ProveOptions::default() }
+}
+
+/// The function that started each goroutine, by its id.
+fn starters(snapshot: &Snapshot) -> BTreeMap<u64, String> {
+    let tables = &snapshot.tables;
+    let all = snapshot.records.iter().filter_map(|record| {
+        let creator = tables.frame(tables.stack(record.stack).created_by?);
+        Some((record.id, creator.function.strip_prefix("main.")?.to_owned()))
+    });
+    all.collect()
+}
+
+fn proven(snapshot: &Snapshot) -> BTreeSet<u64> {
+    snapshot.facts.iter().filter(|(_, fact)| fact.proven).map(|(id, _)| *id).collect()
+}
+
+#[test]
+fn what_can_never_run_again_is_proven_and_what_is_held_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for release in releases() {
+        for (args, method) in [(&[][..], Method::Fork), (&["-ldflags=-s -w", "-buildmode=pie"], Method::Stop)] {
+            let program = Program::start(&build(release, "stalled", folder.path(), args), &[], &[]);
+            let mut prover = Prover::attach(program.pid()).unwrap();
+            let mut missing = Vec::new();
+            for _ in 0..ATTEMPTS {
+                let snapshot = prover.prove(&options(method), &mut |_| {}).unwrap();
+                let (starters, proven) = (starters(&snapshot), proven(&snapshot));
+                let wrong: Vec<_> = proven.iter().filter(|id| !starters[id].starts_with("leak")).collect();
+                assert!(
+                    wrong.is_empty(),
+                    "Go {release} {args:?}: {:?}",
+                    wrong.iter().map(|id| &starters[id]).collect::<Vec<_>>()
+                );
+                missing = starters
+                    .iter()
+                    .filter(|(id, name)| name.starts_with("leak") && !proven.contains(id))
+                    .map(|(_, name)| name.clone())
+                    .collect();
+                let mutexes = missing.iter().filter(|name| *name == "leakMutexes").count();
+                assert!(mutexes <= MUTEXES - MUTEXES_PROVEN, "Go {release}: {mutexes} mutexes are not proven");
+                missing.retain(|name| name != "leakMutexes");
+                for id in &proven {
+                    assert!(snapshot.facts[id].retained >= 2048, "a stack at least is kept: {:?}", snapshot.facts[id]);
+                }
+                if missing.is_empty() {
+                    break;
+                }
+            }
+            assert!(missing.is_empty(), "Go {release} {args:?}: not proven: {missing:?}");
+            program.assert_unharmed();
+        }
+    }
+}
+
+#[test]
+fn who_is_not_proven_is_held_by_what_its_name_says() {
+    let folder = tempfile::tempdir().unwrap();
+    for release in releases() {
+        let program = Program::start(&build(release, "stalled", folder.path(), &["-ldflags=-s -w"]), &[], &[]);
+        let snapshot = prove(program.pid(), &options(Method::Auto), &mut |_| {}).unwrap();
+        let starters = starters(&snapshot);
+        for (name, holder) in HOLDERS {
+            let held: Vec<&str> = starters
+                .iter()
+                .filter(|(_, starter)| starter == name)
+                .filter_map(|(id, _)| snapshot.facts.get(id)?.held_by.as_deref())
+                .collect();
+            assert!(held.iter().any(|held| held.contains(holder)), "Go {release}: {name} is held by {held:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_runtime_finds_is_proven_and_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut program = Program::start(&build("1.27.3", "stalled", folder.path(), &[]), &[], &[]);
+    let mut prover = Prover::attach(program.pid()).unwrap();
+    let mut ours = BTreeSet::new();
+    let mut snapshot = Snapshot::default();
+    for _ in 0..ATTEMPTS {
+        snapshot = prover.prove(&options(Method::Auto), &mut |_| {}).unwrap();
+        ours = proven(&snapshot);
+    }
+    program.say("leaks");
+    let profile = program.wait_for("done");
+    let runtime = gostray_profile::read(profile.as_bytes(), &gostray_profile::Limits::default()).unwrap().snapshot;
+    let theirs: BTreeSet<u64> = runtime
+        .records
+        .iter()
+        .filter(|record| runtime.tables.status(record.status).leaked)
+        .map(|record| record.id)
+        .collect();
+    for _ in 0..ATTEMPTS {
+        ours.extend(proven(&prover.prove(&options(Method::Auto), &mut |_| {}).unwrap()));
+    }
+    assert!(theirs.len() > 10 && theirs.is_subset(&ours), "{:?}", theirs.difference(&ours).collect::<Vec<_>>());
+    let starters = starters(&snapshot);
+    let more: BTreeSet<&str> = ours.difference(&theirs).map(|id| starters[id].as_str()).collect();
+    // A send of what lies in the object that holds the channel: six of six.
+    for name in ["leakLoopVariable", "leakCaptured", "leakField", "leakItself", "leakClosure", "leakGroup"] {
+        assert!(ours.iter().any(|id| starters[id] == name), "{name} is not proven");
+    }
+    assert!(more.contains("leakField") && more.contains("leakItself"), "the runtime has learnt: {more:?}");
+}
+
+/// `GOSTRAY_SNAPSHOTS` says how many snapshots are taken of each; a few are enough to see what always
+/// happens.
+#[test]
+fn nothing_is_proven_of_a_program_without_leaks() {
+    let count: u32 = std::env::var("GOSTRAY_SNAPSHOTS").map_or(30, |count| count.parse().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    for release in releases() {
+        let program = Program::start(&build(release, "lively", folder.path(), &["-ldflags=-s -w"]), &[], &[]);
+        let mut prover = Prover::attach(program.pid()).unwrap();
+        for number in 0..count {
+            let method = if number % 4 == 3 { Method::Stop } else { Method::Fork };
+            // Without looking first: there would hardly ever be a snapshot.
+            let options = ProveOptions { look_first: false, ..options(method) };
+            let snapshot = prover.prove(&options, &mut |_| {}).unwrap();
+            let starters = starters(&snapshot);
+            let wrong: Vec<_> = proven(&snapshot).iter().map(|id| starters[id].clone()).collect();
+            assert!(wrong.is_empty(), "Go {release}, snapshot {number} {method:?}: {wrong:?}");
+            assert!(snapshot.pause.is_some_and(|pause| !pause.is_zero()));
+        }
+        program.assert_unharmed();
+    }
+}
+
+#[test]
+fn who_does_not_leak_is_not_held_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(&build("1.27.3", "stalled", folder.path(), &[]), &["held"], &[]);
+    let mut steps = Vec::new();
+    let snapshot = prove(program.pid(), &options(Method::Auto), &mut |step| steps.push(step)).unwrap();
+    assert!(snapshot.pause.is_none(), "{:?}", snapshot.notes);
+    assert!(steps.iter().all(|step| matches!(step, ProveProgress::Looking(_))), "{steps:?}");
+}
+
+#[test]
+fn a_pause_that_would_be_too_long_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(&build("1.27.3", "stalled", folder.path(), &[]), &[], &[]);
+    for method in [Method::Fork, Method::Stop] {
+        let options = ProveOptions { max_pause: Duration::from_nanos(1), method, ..ProveOptions::default() };
+        let error = prove(program.pid(), &options, &mut |_| {}).unwrap_err();
+        assert!(matches!(error, ProcessError::Hold(HoldError::TooLong { .. })), "{error}");
+    }
+    program.assert_unharmed();
+}
+
+#[test]
+fn a_goroutine_must_have_been_seen_to_wait_for_as_long_as_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(&build("1.27.3", "stalled", folder.path(), &[]), &[], &[]);
+    let mut prover = Prover::attach(program.pid()).unwrap();
+    let long = ProveOptions { min_wait: Duration::from_secs(3600), ..options(Method::Auto) };
+    for _ in 0..2 {
+        let snapshot = prover.prove(&long, &mut |_| {}).unwrap();
+        assert!(snapshot.pause.is_none() && proven(&snapshot).is_empty());
+    }
+    let short = ProveOptions { min_wait: Duration::from_nanos(1), ..options(Method::Auto) };
+    assert!(!proven(&prover.prove(&short, &mut |_| {}).unwrap()).is_empty());
+}
+
+#[test]
+fn a_process_that_is_traced_is_left_alone() {
+    use nix::sys::ptrace;
+    let folder = tempfile::tempdir().unwrap();
+    let program = Program::start(&build("1.27.3", "stalled", folder.path(), &[]), &[], &[]);
+    let pid = nix::unistd::Pid::from_raw(program.pid().cast_signed());
+    ptrace::seize(pid, ptrace::Options::empty()).unwrap();
+    let error = prove(program.pid(), &options(Method::Auto), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, ProcessError::Hold(HoldError::Traced { .. })), "{error}");
+}
