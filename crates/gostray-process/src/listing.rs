@@ -35,7 +35,7 @@ impl<'a> Listing<'a> {
         }
         let tables = &mut self.snapshot.tables;
         let mut stack = match frames {
-            Some(frames) => self.unwinder.show(frames, goroutine.is_parked(), tables),
+            Some(frames) => self.unwinder.show(frames, goroutine.resume.is_some(), tables),
             None => Stack { unavailable: true, ..Stack::default() },
         };
         self.running += u64::from(stack.unavailable);

@@ -22,10 +22,10 @@ impl<'a> Unwinder<'a> {
     }
 
     /// What a traceback shows of frames. A stack that does not end in a function that stacks end in is
-    /// marked as truncated. One that runs stands where it stands, one that is parked behind a call.
-    pub(crate) fn show(&mut self, frames: &Frames, is_parked: bool, tables: &mut Tables) -> Stack {
+    /// marked as truncated. One that will go on does so behind a call; one that runs stands anywhere.
+    pub(crate) fn show(&mut self, frames: &Frames, will_go_on: bool, tables: &mut Tables) -> Stack {
         let mut stack = Stack { truncated: !frames.is_complete, ..Stack::default() };
-        let mut was_interrupted = !is_parked;
+        let mut was_interrupted = !will_go_on;
         for (depth, frame) in frames.frames.iter().enumerate() {
             let site = self.sites.get(frame.site);
             // A caller's program counter is that of the instruction behind its call; one that was
@@ -67,10 +67,10 @@ impl<'a> Unwinder<'a> {
 }
 
 fn add(tables: &mut Tables, place: Place) -> FrameId {
-    tables.add_frame(gostray_model::Frame {
-        // As tracebacks print them.
-        function: gostray_model::FunctionName::collapse_type_arguments(&place.function).into(),
-        file: place.file.into(),
-        line: place.line,
-    })
+    // As tracebacks print them.
+    let function = match place.function.as_str() {
+        "runtime.gopanic" => "panic".into(),
+        name => gostray_model::FunctionName::collapse_type_arguments(name),
+    };
+    tables.add_frame(gostray_model::Frame { function: function.into(), file: place.file.into(), line: place.line })
 }
