@@ -98,7 +98,7 @@ fn print_ratio(file: &str, our_name: &str, ours: f64, their_name: &str, theirs: 
     println!("  {file}  {our_name} {ours:.3}  {their_name} {theirs:.3}  ratio {:.1}x", theirs / ours);
 }
 
-fn build_gostray() -> anyhow::Result<PathBuf> {
+pub(crate) fn build_gostray() -> anyhow::Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let root = crate::checkout();
     let status = Command::new(cargo)

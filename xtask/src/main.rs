@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "developer commands print")]
 
 mod bench;
+mod bench_process;
 mod golden;
 mod layouts;
 mod releases;
@@ -23,6 +24,8 @@ enum Command {
 enum Task {
     /// Measure reading speed and memory beside panicparse and go tool pprof.
     Bench(bench::Args),
+    /// Measure what proving costs a process, from inside it, beside its own leak profile and dump.
+    BenchProcess(bench_process::Args),
     /// Take the golden dumps again: fixtures/golden/dumps.
     Golden(golden::Args),
     /// Read the runtime's layouts again: crates/gostray-process/src/layout.tsv.
@@ -35,6 +38,7 @@ fn main() -> anyhow::Result<()> {
     let Command::Task(task) = Command::parse();
     match task {
         Task::Bench(args) => bench::run(&args),
+        Task::BenchProcess(args) => bench_process::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Layouts => layouts::run(),
         Task::StdPackages => std_packages::run(),

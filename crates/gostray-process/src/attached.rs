@@ -4,7 +4,8 @@ use crate::error::ProcessError;
 use crate::globals::Globals;
 use crate::goroutine::{Fields, Goroutine};
 use crate::image::Image;
-use crate::live::Live;
+use crate::live::{Live, Mapping};
+use crate::machine::Machine;
 use crate::memory::{Memory, word};
 
 /// No process has more goroutines, dead ones included.
@@ -31,7 +32,13 @@ impl Attached {
 
     fn read(process: &Live) -> Result<(Image, Globals), ProcessError> {
         let pid = process.pid;
-        let image = Image::find(process)?;
+        let executable = process.executable()?;
+        let mappings: Vec<Mapping> = process.mappings()?.into_iter().filter(|m| m.path == executable).collect();
+        let image = Image::find(process, pid, &mappings)?;
+        if image.machine != Machine::Amd64 {
+            let what = format!("it is an {} program, whose stacks this version can't walk", image.machine.name());
+            return Err(ProcessError::Unsupported { pid, what });
+        }
         let globals = Globals::find(process, &image).map_err(|what| ProcessError::Layout {
             pid,
             version: image.build.go_version.clone(),

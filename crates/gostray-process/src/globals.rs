@@ -88,9 +88,7 @@ fn is_heap(memory: &dyn Memory, layout: &Layout, address: u64) -> bool {
     })
 }
 
-/// Every address that an instruction of a function could mean. Operands of amd64 are relative to the
-/// end of their instruction, which for the ones that matter is the end of the operand. Whether one is
-/// meant or only looks so is told by what lies there.
+/// Every address that the code of a function could mean.
 fn targets(memory: &dyn Memory, image: &Image, name: &str) -> Result<Vec<u64>, String> {
     let functions = &image.modules.first().ok_or("no module")?.functions;
     let function =
@@ -98,14 +96,7 @@ fn targets(memory: &dyn Memory, image: &Image, name: &str) -> Result<Vec<u64>, S
     let code = memory
         .bytes(function.entry, (function.end - function.entry).min(MAX_CODE))
         .map_err(|e: ProcessError| e.to_string())?;
-    let targets = code.windows(4).enumerate().map(|(at, operand)| {
-        let operand = i32::from_le_bytes([operand[0], operand[1], operand[2], operand[3]]);
-        (function.entry + at as u64 + 4).wrapping_add_signed(operand.into())
-    });
-    let mut targets: Vec<u64> = targets.filter(|address| address % 8 == 0).collect();
-    targets.sort_unstable();
-    targets.dedup();
-    Ok(targets)
+    Ok(image.machine.references(&code, function.entry))
 }
 
 /// A slice whose first element is the main goroutine.
@@ -128,4 +119,61 @@ fn wait_reasons(memory: &dyn Memory, address: u64) -> Option<Vec<String>> {
     }
     let is_reason = |text: &String| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
     Some((0..MAX_REASONS).map_while(|index| at(index).filter(|text| index == 0 || is_reason(text))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use gostray_toolchain::{Request, Toolchain};
+    use object::{Object, ObjectSymbol};
+
+    use super::*;
+    use crate::machine::Machine;
+    use crate::recorded::Recorded;
+
+    /// What each function must lead to.
+    const REFERENCES: &[(&str, &str)] = &[
+        ("runtime.allgadd", "runtime.allgs"),
+        ("runtime.waitReason.String", "runtime.waitReasonStrings"),
+        ("runtime.mallocinit", "runtime.mheap_"),
+        ("runtime.queuefinalizer", "runtime.allfin"),
+        ("runtime.runCleanups", "runtime.gcCleanups"),
+        ("runtime.persistentalloc1", "runtime.persistentChunks"),
+    ];
+
+    /// Symbol tables tell where the variables are; the code must lead there without.
+    #[test]
+    fn code_leads_to_the_variables_on_every_machine() {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lively");
+        let folder = tempfile::tempdir().unwrap();
+        let releases = ["1.21.13", "1.24.11", "1.27.3"];
+        for (release, machine) in releases.iter().flat_map(|r| [(r, Machine::Amd64), (r, Machine::Arm64)]) {
+            let toolchain = Toolchain::find(Request::Exactly(release.parse().unwrap()), &mut |_| {}).unwrap();
+            let executable = folder.path().join(format!("{release}-{}", machine.name()));
+            let mut command = toolchain.command();
+            command.current_dir(&source).env("GOARCH", machine.name()).env("GOOS", "linux").env("CGO_ENABLED", "0");
+            let built = command.args(["build", "-buildvcs=false", "-o"]).arg(&executable).arg(".").output().unwrap();
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            let file = std::fs::read(&executable).unwrap();
+            let (recorded, mappings) = Recorded::of_file(&file);
+            let image = Image::find(&recorded, 0, &mappings).unwrap();
+            assert_eq!((image.machine, &image.build.go_version[2..]), (machine, *release));
+            let object = object::File::parse(&*file).unwrap();
+            let address = |name: &str| object.symbols().find(|s| s.name() == Ok(name)).map(|symbol| symbol.address());
+            for (function, variable) in REFERENCES {
+                let Some(address) = address(variable) else {
+                    // Only newer releases have it.
+                    assert_eq!(*variable, "runtime.gcCleanups");
+                    continue;
+                };
+                let found = targets(&recorded, &image, function).unwrap();
+                assert!(found.contains(&address), "Go {release} {machine:?}: {function} does not lead to {variable}");
+            }
+            let reasons = targets(&recorded, &image, "runtime.waitReason.String").unwrap();
+            let reasons = reasons.into_iter().find_map(|address| wait_reasons(&recorded, address));
+            let reasons = reasons.unwrap_or_else(|| panic!("Go {release} {machine:?}: no wait reasons"));
+            assert!(reasons.iter().any(|reason| reason == "chan receive"), "{reasons:?}");
+        }
+    }
 }

@@ -8,7 +8,8 @@ use memchr::memmem;
 use crate::buildinfo::{self, BuildInfo};
 use crate::error::ProcessError;
 use crate::layout::Layout;
-use crate::live::{Live, Mapping};
+use crate::live::Mapping;
+use crate::machine::Machine;
 use crate::memory::{Memory, half, word};
 use crate::pclntab::Functions;
 
@@ -16,13 +17,12 @@ use crate::pclntab::Functions;
 const MAGIC: [u8; 6] = [0xf1, 0xff, 0xff, 0xff, 0, 0];
 /// Memory is searched in pieces of this size.
 const PIECE: u64 = 4 << 20;
-/// The word size and instruction quantum that are supported: amd64.
-const QUANTUM_AND_WORD: [u8; 2] = [1, 8];
 /// More modules than a program with plugins has.
 const MAX_MODULES: usize = 64;
 
 /// A Go program's image.
 pub(crate) struct Image {
+    pub(crate) machine: Machine,
     pub(crate) build: BuildInfo,
     pub(crate) layout: Layout,
     pub(crate) modules: Vec<Module>,
@@ -40,31 +40,29 @@ pub(crate) struct Module {
 }
 
 impl Image {
-    pub(crate) fn find(process: &Live) -> Result<Self, ProcessError> {
-        let pid = process.pid;
-        let executable = process.executable()?;
-        let mappings: Vec<Mapping> = process.mappings()?.into_iter().filter(|m| m.path == executable).collect();
-        check_machine(process, &mappings)?;
-        let build = buildinfo::find(process, &mappings)?.ok_or(ProcessError::NotGo {
+    /// Finds it in the mappings of an executable.
+    pub(crate) fn find(memory: &dyn Memory, pid: u32, mappings: &[Mapping]) -> Result<Self, ProcessError> {
+        let machine = machine(memory, pid, mappings)?;
+        let build = buildinfo::find(memory, mappings)?.ok_or(ProcessError::NotGo {
             pid,
             what: "it holds no Go build information (gccgo, TinyGo or another language)",
         })?;
-        let layout = Layout::of(&build.go_version).ok_or_else(|| ProcessError::Unsupported {
+        let layout = Layout::of(&build.go_version, machine).ok_or_else(|| ProcessError::Unsupported {
             pid,
             what: format!("it was built with {}, and this version knows Go {}", build.go_version, Layout::releases()),
         })?;
-        let table = find_function_table(process, &mappings)?
+        let table = find_function_table(memory, machine, mappings)?
             .ok_or(ProcessError::NotGo { pid, what: "it holds no Go function table" })?;
-        let first = find_module_data(process, &mappings, &layout, table)?
+        let first = find_module_data(memory, mappings, &layout, table)?
             .ok_or(ProcessError::NotGo { pid, what: "nothing refers to its Go function table" })?;
         let mut modules = Vec::new();
         let mut next = first;
         while next != 0 && modules.len() < MAX_MODULES {
-            let (module, after) = Module::read(process, &layout, next)?;
+            let (module, after) = Module::read(memory, &layout, next)?;
             modules.push(module);
             next = after;
         }
-        Ok(Self { build, layout, modules })
+        Ok(Self { machine, build, layout, modules })
     }
 
     /// The module a program counter belongs to.
@@ -99,18 +97,17 @@ impl Module {
 }
 
 /// Refuses executables of other machines before anything is taken for something else.
-fn check_machine(process: &Live, mappings: &[Mapping]) -> Result<(), ProcessError> {
-    let pid = process.pid;
+fn machine(memory: &dyn Memory, pid: u32, mappings: &[Mapping]) -> Result<Machine, ProcessError> {
     let unsupported = |what: &str| ProcessError::Unsupported { pid, what: what.to_owned() };
     let first = mappings.first().ok_or(ProcessError::NotGo { pid, what: "it maps no executable" })?;
-    let header = (process as &dyn Memory).bytes(first.start, 64)?;
+    let header = memory.bytes(first.start, 64)?;
     if !header.starts_with(b"\x7fELF") {
         return Err(ProcessError::NotGo { pid, what: "it is no ELF executable" });
     }
     match (header[4], half(&header, 18) & 0xffff) {
         (1, _) => Err(unsupported("it is a 32-bit program")),
-        (2, 62) => Ok(()),
-        (2, 183) => Err(unsupported("it is an arm64 program, which this version can't unwind")),
+        (2, 62) => Ok(Machine::Amd64),
+        (2, 183) => Ok(Machine::Arm64),
         _ => Err(unsupported("it was built for a machine that this version does not know")),
     }
 }
@@ -142,11 +139,15 @@ pub(crate) fn search<T>(
     None
 }
 
-fn find_function_table(memory: &dyn Memory, mappings: &[Mapping]) -> Result<Option<u64>, ProcessError> {
+fn find_function_table(
+    memory: &dyn Memory,
+    machine: Machine,
+    mappings: &[Mapping],
+) -> Result<Option<u64>, ProcessError> {
     Ok(search(memory, mappings, &MAGIC, 8, |address| {
         let header = memory.bytes(address, 72).ok()?;
         let (count, parts) = (word(&header, 8), [32, 40, 48, 56, 64].map(|at| word(&header, at)));
-        let is_header = header[6..8] == QUANTUM_AND_WORD
+        let is_header = header[6..8] == machine.quantum_and_word()
             && (1..1 << 26).contains(&count)
             && (72..=128).contains(&parts[0])
             && parts.is_sorted_by(|a, b| a < b)

@@ -3,8 +3,9 @@
 
 use rustc_hash::FxHashMap;
 
+use crate::machine::Machine;
+
 const TABLE: &str = include_str!("layout.tsv");
-const ARCHITECTURE: &str = "amd64";
 
 /// The offsets of one release, by `package.type.field`.
 #[derive(Debug, Clone)]
@@ -21,15 +22,16 @@ pub(crate) struct Layout {
 impl Layout {
     /// The layout for a version as the binary tells it: `go1.25.5 X:greenteagc`. That of another
     /// patch release stands in where there is none of its own: it must be validated either way.
-    pub(crate) fn of(version: &str) -> Option<Self> {
+    pub(crate) fn of(version: &str, machine: Machine) -> Option<Self> {
         let number = version.strip_prefix("go")?.split([' ', '-']).next()?;
         let minor_of =
             |release: &str| release.split('.').nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok();
         let minor: u32 = minor_of(number)?;
         let mut lines = TABLE.lines().filter(|line| !line.starts_with('#'));
         let columns: Vec<(&str, &str)> = lines.next()?.split('\t').skip(1).filter_map(|c| c.rsplit_once('-')).collect();
-        let of_minor =
-            |(release, architecture): &(&str, &str)| *architecture == ARCHITECTURE && minor_of(release) == Some(minor);
+        let of_minor = |(release, architecture): &(&str, &str)| {
+            *architecture == machine.name() && minor_of(release) == Some(minor)
+        };
         let column = columns
             .iter()
             .position(|column| of_minor(column) && column.0 == number)
@@ -75,13 +77,13 @@ mod tests {
 
     #[test]
     fn takes_the_release_or_one_of_the_same_line() {
-        let exact = Layout::of("go1.27.3").unwrap();
+        let exact = Layout::of("go1.27.3", Machine::Amd64).unwrap();
         assert!(exact.is_exact && exact.minor == 27 && exact.at("runtime.g.goid") == 152);
         for version in ["go1.25.1 X:greenteagc", "go1.26.9-X:nogreenteagc", "go1.23", "go1.24rc1"] {
-            assert!(!Layout::of(version).unwrap().is_exact, "{version}");
+            assert!(!Layout::of(version, Machine::Amd64).unwrap().is_exact, "{version}");
         }
         for version in ["go1.20.14", "go1.99.1", "devel go1.28", ""] {
-            assert!(Layout::of(version).is_none(), "{version}");
+            assert!(Layout::of(version, Machine::Amd64).is_none(), "{version}");
         }
         assert_eq!(Layout::releases(), "1.21 to 1.27");
     }

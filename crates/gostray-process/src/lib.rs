@@ -34,10 +34,13 @@ mod labels;
 mod layout;
 mod listing;
 mod live;
+mod machine;
 mod memory;
 mod pclntab;
 mod processes;
 mod prove;
+#[cfg(test)]
+mod recorded;
 mod site;
 mod stackmap;
 mod symbols;

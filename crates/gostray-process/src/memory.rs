@@ -72,7 +72,10 @@ impl dyn Memory + '_ {
             return Err(ProcessError::Unreadable { address });
         }
         let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-        self.read(address, &mut bytes)?;
+        // Nothing may lie anywhere.
+        if len > 0 {
+            self.read(address, &mut bytes)?;
+        }
         Ok(bytes)
     }
 

@@ -9,6 +9,7 @@ mod program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gostray_model::Snapshot;
 use gostray_process::{ProveOptions, Prover};
@@ -134,7 +135,9 @@ fn run(executable: &Path, case: &Case) -> Outcome {
     }
     let mut program = Program::start(executable, &[&case.name], &environment);
     let mut prover = Prover::attach(program.pid()).unwrap();
-    let mut prove = || prover.prove(&ProveOptions::default(), &mut |_| {}).unwrap();
+    // How long it takes to stop a program that keeps all processors busy is not what is tested.
+    let options = ProveOptions { max_pause: Duration::from_secs(30), ..ProveOptions::default() };
+    let mut prove = || prover.prove(&options, &mut |_| {}).unwrap();
     let first = prove();
     program.say("");
     let profile = program.wait_for("profiled");
