@@ -94,7 +94,7 @@ fn targets(memory: &dyn Memory, image: &Image, name: &str) -> Result<Vec<u64>, S
     let function =
         functions.by_name(name).ok_or_else(|| format!("there is no function {name}: the names are garbled"))?;
     let code = memory
-        .bytes(function.entry, (function.end - function.entry).min(MAX_CODE))
+        .bytes(function.entry, function.end.saturating_sub(function.entry).min(MAX_CODE))
         .map_err(|e: ProcessError| e.to_string())?;
     Ok(image.machine.references(&code, function.entry))
 }

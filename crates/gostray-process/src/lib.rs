@@ -24,6 +24,8 @@
 
 mod attached;
 mod buildinfo;
+#[cfg(test)]
+mod corrupted;
 mod error;
 mod globals;
 mod goroutine;

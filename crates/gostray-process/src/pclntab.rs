@@ -131,6 +131,12 @@ impl Functions {
         Some(self.function(start, end, record))
     }
 
+    /// Places all over the code.
+    #[cfg(test)]
+    pub(crate) fn sample(&self) -> impl Iterator<Item = u64> + '_ {
+        self.text.clone().step_by(509)
+    }
+
     /// Is a package linked into it?
     pub(crate) fn has_package(&self, package: &str) -> bool {
         memchr::memmem::find(&self.names, format!("\0{package}.").as_bytes()).is_some()

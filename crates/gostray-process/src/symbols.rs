@@ -45,10 +45,4 @@ impl Symbols {
         let (start, size, name) = self.variables.get(after.checked_sub(1)?)?;
         (address < start + size).then_some(name)
     }
-
-    /// The address of a variable.
-    #[cfg(test)]
-    pub(crate) fn address(&self, name: &str) -> Option<u64> {
-        self.variables.iter().find(|(.., known)| known == name).map(|(start, ..)| *start)
-    }
 }

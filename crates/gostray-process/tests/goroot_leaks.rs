@@ -97,7 +97,7 @@ fn build(release: &str, folder: &Path) -> Vec<(PathBuf, String)> {
             fs::write(own.join("standing.go"), STANDING).unwrap();
             fs::write(own.join("go.mod"), format!("module leaks\n\ngo 1.{minor}\n")).unwrap();
             let executable = folder.join(format!("leaks-{set}"));
-            toolchain(release).build(&own, &executable, &["-ldflags=-s -w"]).unwrap();
+            toolchain(release).build(&own, &executable, ["-ldflags=-s -w"]).unwrap();
             (executable, names)
         })
         .collect()

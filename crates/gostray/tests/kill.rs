@@ -1,6 +1,6 @@
 //! Whatever happens to gostray while it proves, the process it looks at goes on as if nothing had.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 #[allow(dead_code, reason = "what other tests need of a service")]
 #[path = "../../gostray-profile/tests/service/mod.rs"]

@@ -12,6 +12,8 @@ use crate::memory::{Memory, Part, word};
 const ARENA_PAGES: u64 = (64 << 20) / PAGE;
 /// Records of spans that lie nearer than this to each other are read together.
 const NEAR: u64 = 4096;
+/// No heap has more records of spans, in bytes.
+const MAX_RECORDS: usize = 8 << 30;
 /// No object has more finalizers and the like, nor a span.
 const MAX_SPECIALS: usize = 1 << 24;
 
@@ -272,8 +274,7 @@ type Read = (Vec<(Span, SpanDetails)>, Vec<Range<u64>>);
 /// Reads the records of spans, `addresses` rising, and keeps those in use.
 fn read_spans(memory: &dyn Memory, spans: &Spans<'_>, addresses: &[u64]) -> Result<Read, String> {
     let size = spans.record_size();
-    let parts = join(addresses.iter().map(|start| Part { start: *start, len: size }));
-    let mut bytes = vec![0; parts.iter().map(|part| part.len).sum()];
+    let (parts, mut bytes) = join(addresses.iter().map(|start| Part { start: *start, len: size }))?;
     memory.read_many(&parts, &mut bytes).map_err(|error| error.to_string())?;
     let (mut in_use, mut manual) = (Vec::with_capacity(addresses.len()), Vec::new());
     let (mut part, mut start) = (0, 0);
@@ -293,19 +294,30 @@ fn read_spans(memory: &dyn Memory, spans: &Spans<'_>, addresses: &[u64]) -> Resu
     Ok((in_use, manual))
 }
 
-/// Joins parts in rising order that lie near each other.
-fn join(parts: impl Iterator<Item = Part>) -> Vec<Part> {
+/// Joins parts in rising order that lie near each other, and makes room for them.
+fn join(parts: impl Iterator<Item = Part>) -> Result<(Vec<Part>, Vec<u8>), String> {
     let mut joined: Vec<Part> = Vec::new();
+    let mut total = 0usize;
     for part in parts {
-        match joined.last_mut() {
-            Some(last) if part.start <= (last.start + last.len as u64).saturating_add(NEAR) => {
-                let end = part.start.saturating_add(part.len as u64).max(last.start + last.len as u64);
-                last.len = usize::try_from(end - last.start).unwrap_or(usize::MAX);
+        let end = part.start.checked_add(part.len as u64).ok_or("a record lies beyond the end of memory")?;
+        let before = joined.last_mut().filter(|last| part.start <= (last.start + last.len as u64).saturating_add(NEAR));
+        let (len, is_new) = match before {
+            Some(last) => {
+                let old = last.len;
+                last.len = old.max(usize::try_from(end - last.start).unwrap_or(usize::MAX));
+                (last.len - old, false)
             }
-            _ => joined.push(part),
+            None => (part.len, true),
+        };
+        if is_new {
+            joined.push(part);
         }
+        total = total
+            .checked_add(len)
+            .filter(|total| *total <= MAX_RECORDS)
+            .ok_or("the records of the heap are too many")?;
     }
-    joined
+    Ok((joined, vec![0; total]))
 }
 
 /// An index from pages to spans.
@@ -350,8 +362,7 @@ fn read_allocation(
         }
     }
     wanted.sort_unstable_by_key(|(part, ..)| part.start);
-    let parts = join(wanted.iter().map(|(part, ..)| *part));
-    let mut bytes = vec![0; parts.iter().map(|part| part.len).sum()];
+    let (parts, mut bytes) = join(wanted.iter().map(|(part, ..)| *part))?;
     memory.read_many(&parts, &mut bytes).map_err(|error| error.to_string())?;
     let (mut part, mut start) = (0, 0);
     for (bits, number, from) in wanted {

@@ -228,12 +228,6 @@ impl<'c, 'm> Marker<'c, 'm> {
         }
     }
 
-    #[cfg(test)]
-    pub(crate) fn is_marked(&self, object: Object) -> bool {
-        let number = self.heap.number(object);
-        self.marked[usize::try_from(number / 64).unwrap_or(0)] >> (number % 64) & 1 != 0
-    }
-
     /// Marks what the contents of an object point to.
     pub(crate) fn contents(&mut self, object: Object, from: From) {
         let heap = self.heap;

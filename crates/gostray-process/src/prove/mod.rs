@@ -23,4 +23,6 @@ mod stack;
 mod take;
 pub(crate) mod threads;
 
+#[cfg(test)]
+pub(crate) use policy::look_for_test;
 pub use policy::{Method, Options as ProveOptions, Progress as ProveProgress, Prover, prove};

@@ -301,3 +301,20 @@ fn waits_for(wait: &Wait) -> u64 {
         Wait::Forever | Wait::Unknown => 0,
     }
 }
+
+/// Looks at memory that need not be a process's.
+#[cfg(test)]
+pub(crate) fn look_for_test(
+    memory: &dyn crate::memory::Memory,
+    attached: &Attached,
+    globals: &HeapGlobals,
+    mut listing: Listing<'_>,
+) -> Result<Snapshot, String> {
+    let sites = &mut listing.unwinder.sites;
+    // As if it stood still, without threads: then the memory of C is looked at, too.
+    let capture = Capture::read(memory, attached, globals, Some(&[]), sites, Recycled::default())?;
+    let look = Look::new(capture, attached, sites);
+    let found = look.find(attached, sites, true);
+    let proven = look.capture.goroutines.iter().map(|goroutine| goroutine.id).collect();
+    Ok(report::snapshot(listing, attached, &look.capture, found, &proven))
+}

@@ -1,4 +1,5 @@
 //! A Go program as a child process that answers commands on its standard input.
+#![allow(dead_code, reason = "not every test needs all of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -75,7 +76,6 @@ impl Program {
     }
 
     /// What is left of its output when it has ended by itself.
-    #[allow(dead_code, reason = "not every test lets its program end")]
     pub(crate) fn rest(mut self) -> String {
         let mut text = String::new();
         self.output.read_to_string(&mut text).unwrap();
