@@ -2,22 +2,29 @@
 //! agent, no rebuild, no symbols. Linux on amd64; Go 1.21 to 1.27.
 //!
 //! # Shape
-//! All is read from the memory of the process through `/proc/PID/mem`, which neither stops it nor
-//! writes to it, so that stripped, position-independent and deleted binaries are no different. There
-//! is no `unsafe` in it.
+//! All is read from memory, so that stripped, position-independent and deleted binaries are no
+//! different. [`take`] lists goroutines without stopping the process; [`prove`] shows which of them can
+//! never run again, and stops it for a moment only if something looks like that.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `memory` | memory behind one small trait: what follows does not know whose it is |
 //! | `live` | a living process: `/proc/PID/mem`, `maps`, and why they may be refused |
-//! | `buildinfo`, `image`, `pclntab` | the Go image: release, module data, functions, files, lines, inlined calls |
+//! | `machine` | what differs between processors |
+//! | `buildinfo`, `image`, `pclntab`, `stackmap`, `types` | the Go image: release, module data, functions, files, lines, inlined calls, pointers of frames, types |
 //! | `layout` | where the fields of the runtime's structures lie; generated from DWARF, validated before use |
 //! | `globals` | variables of the runtime, by code that refers to them and by their shape |
-//! | `goroutine`, `unwind` | a goroutine's record and its frames |
-//! | `take` | all of it → a snapshot |
+//! | `goroutine`, `labels`, `site`, `unwind` | a goroutine's record, its labels and its frames |
+//! | `attached`, `listing`, `take` | all of it → a snapshot |
+//! | `heap` | spans, objects, and which of their words are pointers |
+//! | `hold` | holding the process up for a moment: fork or stop, by a process of its own that undoes everything |
+//! | `prove` | which goroutines can never run again, what only they keep, and who holds the others |
+//! | `symbols` | names of variables, where the executable has them |
+//! | `sys` | the system calls that have no safe form: all `unsafe` of the crate |
 //! | `processes` | the Go processes of this machine |
 //!
-//! What does not validate is refused: [`ProcessError::Layout`] rather than something wrong.
+//! What does not validate is refused: [`ProcessError::Layout`] rather than something wrong. What is
+//! unclear to a proof counts as alive.
 #![warn(missing_docs)]
 #![deny(unsafe_code)]
 #![cfg(target_os = "linux")]

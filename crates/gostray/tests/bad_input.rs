@@ -134,6 +134,24 @@ fn no_such_file_a_folder_and_a_process() {
 }
 
 #[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn processes_that_can_not_be_proven_anything_of() {
+    let own_pid = std::process::id().to_string();
+    for (process, part) in [
+        ("someone", "\"someone\" is no process id: gostray ps lists"),
+        ("pid:4000000000", "no process 4000000000"),
+        (&own_pid, "is no program of the Go compiler"),
+    ] {
+        let run = gostray(&["prove", process]);
+        assert_eq!((run.code, run.stdout.as_str()), (2, ""), "{run:?}");
+        assert!(run.stderr.contains(part), "{process}: {:?}", run.stderr);
+    }
+    for args in [&["prove"][..], &["prove", "1", "--max-pause", "0s"], &["prove", "1", "--max-copy", "much"]] {
+        assert_eq!(gostray(args).code, 2, "{args:?}");
+    }
+}
+
+#[test]
 fn usage() {
     for args in [
         &["inspect"][..],

@@ -101,7 +101,7 @@ pub enum HoldError {
 }
 
 fn millis(duration: &Duration) -> String {
-    format!("{} ms", duration.as_millis())
+    format!("{duration:.1?}")
 }
 
 impl HoldError {

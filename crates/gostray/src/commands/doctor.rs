@@ -20,7 +20,7 @@ struct Problem {
 }
 
 pub(crate) fn run() -> anyhow::Result<Exit> {
-    let checks = [version(), go(), cache(), terminal()];
+    let checks = [version(), go(), processes(), cache(), terminal()];
     let (good, bad) = (anstyle::AnsiColor::Green.on_default(), anstyle::AnsiColor::Red.on_default());
     output::to(None, |out| {
         for check in &checks {
@@ -53,6 +53,49 @@ fn go() -> Check {
             mend: "install Go from https://go.dev/doc/install, or set GOSTRAY_GO=/path/to/go".to_owned(),
         });
     Check { name: "go", found }
+}
+
+/// May processes be looked into?
+#[cfg(target_os = "linux")]
+fn processes() -> Check {
+    let needed_for = "gostray inspect pid:N and prove";
+    let yama = std::fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
+    let capabilities = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let effective = capabilities.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|line| u64::from_str_radix(line.trim(), 16).ok()).unwrap_or(0);
+    let may_all = effective >> CAP_SYS_PTRACE & 1 != 0;
+    let problem = |what: String, mend: &str| Err(Problem { what, needed_for, mend: mend.to_owned() });
+    let found = match (std::env::consts::ARCH, yama.trim(), may_all) {
+        ("x86_64", "" | "0", false) => Ok("those of your own user may be looked into".to_owned()),
+        ("x86_64", "" | "0" | "1" | "2", true) => Ok("all may be looked into".to_owned()),
+        ("x86_64", "3", _) => problem(
+            "kernel.yama.ptrace_scope is 3: nobody may look into a process until the next boot".to_owned(),
+            "boot with kernel.yama.ptrace_scope=1 or less; or use net/http/pprof and gostray inspect HOST:PORT",
+        ),
+        ("x86_64", scope, _) => problem(
+            format!("kernel.yama.ptrace_scope is {scope}: looking into a process needs CAP_SYS_PTRACE"),
+            "sudo gostray prove PID",
+        ),
+        (machine, ..) => problem(
+            format!("processes of {machine} can't be looked into yet"),
+            "use net/http/pprof and gostray inspect HOST:PORT",
+        ),
+    };
+    Check { name: "processes", found }
+}
+
+/// The number of the capability to trace any process.
+#[cfg(target_os = "linux")]
+const CAP_SYS_PTRACE: u32 = 19;
+
+#[cfg(not(target_os = "linux"))]
+fn processes() -> Check {
+    let problem = Problem {
+        what: "processes can be looked into on Linux only".to_owned(),
+        needed_for: "gostray inspect pid:N and prove",
+        mend: "use net/http/pprof and gostray inspect HOST:PORT".to_owned(),
+    };
+    Check { name: "processes", found: Err(problem) }
 }
 
 fn cache() -> Check {
