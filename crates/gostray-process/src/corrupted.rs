@@ -63,6 +63,10 @@ impl Memory for Corrupt<'_> {
         }
         Ok(())
     }
+
+    fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
+        self.inner.mappings()
+    }
 }
 
 struct Stalled(Child);

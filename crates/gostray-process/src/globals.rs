@@ -156,8 +156,8 @@ mod tests {
             let built = command.args(["build", "-buildvcs=false", "-o"]).arg(&executable).arg(".").output().unwrap();
             assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
             let file = std::fs::read(&executable).unwrap();
-            let (recorded, mappings) = Recorded::of_file(&file);
-            let image = Image::find(&recorded, 0, &mappings).unwrap();
+            let recorded = Recorded::of_file(&file);
+            let image = Image::find(&recorded, 0, &recorded.mappings().unwrap()).unwrap();
             assert_eq!((image.machine, &image.build.go_version[2..]), (machine, *release));
             let object = object::File::parse(&*file).unwrap();
             let address = |name: &str| object.symbols().find(|s| s.name() == Ok(name)).map(|symbol| symbol.address());

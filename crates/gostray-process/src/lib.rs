@@ -62,7 +62,6 @@ mod unwind;
 pub use buildinfo::BuildInfo;
 pub use error::ProcessError;
 pub use hold::HoldError;
-pub use memory::Memory;
 pub use processes::{GoProcess, processes};
 pub use prove::{Method, ProveOptions, ProveProgress, Prover, prove};
 pub use take::take;

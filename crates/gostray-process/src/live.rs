@@ -63,13 +63,6 @@ impl Live {
         }
     }
 
-    /// Its mappings, in rising order.
-    pub(crate) fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
-        let path = format!("/proc/{}/maps", self.pid);
-        let text = fs::read_to_string(&path).map_err(|e| explain(self.pid, &path, e))?;
-        Ok(text.lines().filter_map(parse_mapping).collect())
-    }
-
     /// Its executable, as its mappings name it.
     pub(crate) fn executable(&self) -> Result<String, ProcessError> {
         let path = format!("/proc/{}/exe", self.pid);
@@ -87,9 +80,20 @@ impl Memory for Live {
         read_vectored(self.pid, parts, buffer)
     }
 
+    fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
+        mappings(self.pid)
+    }
+
     fn present(&self, start: u64, end: u64) -> Vec<bool> {
         present_pages(self.pid, start, end)
     }
+}
+
+/// The mappings of a process.
+pub(crate) fn mappings(pid: u32) -> Result<Vec<Mapping>, ProcessError> {
+    let path = format!("/proc/{pid}/maps");
+    let text = fs::read_to_string(&path).map_err(|e| explain(pid, &path, e))?;
+    Ok(text.lines().filter_map(parse_mapping).collect())
 }
 
 /// Which pages of a process exist, in memory or swapped out: `/proc/PID/pagemap`. All, if it can't be

@@ -1,9 +1,10 @@
 //! The memory of a target behind one small trait.
 
 use crate::error::ProcessError;
+use crate::live::Mapping;
 
 /// Memory that can be read: of a living process, later of a core or a recorded image.
-pub trait Memory {
+pub(crate) trait Memory {
     /// Reads all of `buffer` from `address`.
     ///
     /// # Errors
@@ -24,6 +25,12 @@ pub trait Memory {
         Ok(())
     }
 
+    /// What is mapped in it, in rising order.
+    ///
+    /// # Errors
+    /// If that can't be told.
+    fn mappings(&self) -> Result<Vec<Mapping>, ProcessError>;
+
     /// Which pages of 4 KiB from `start` to `end` have ever been written to or read; all of them, if it
     /// can't be told.
     fn present(&self, start: u64, end: u64) -> Vec<bool> {
@@ -36,11 +43,11 @@ pub(crate) const PAGE: u64 = 4096;
 
 /// A part of memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Part {
+pub(crate) struct Part {
     /// Its address.
-    pub start: u64,
+    pub(crate) start: u64,
     /// Its length in bytes.
-    pub len: usize,
+    pub(crate) len: usize,
 }
 
 /// No table of a Go program is larger; a length above it is damaged memory.

@@ -13,19 +13,20 @@ use crate::memory::Memory;
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     parts: Vec<(Range<u64>, Vec<u8>)>,
+    mappings: Vec<Mapping>,
 }
 
 impl Recorded {
     /// What a program's file says will be in its memory when it starts, and where.
-    pub(crate) fn of_file(file: &[u8]) -> (Self, Vec<Mapping>) {
+    pub(crate) fn of_file(file: &[u8]) -> Self {
         let object: ElfFile64<'_, Endianness, _> = ElfFile64::parse(file).unwrap();
-        let (mut recorded, mut mappings) = (Self::default(), Vec::new());
+        let mut recorded = Self::default();
         for segment in object.segments() {
             let range = segment.address()..segment.address() + segment.size();
             let mut bytes = segment.data().unwrap().to_vec();
             bytes.resize(usize::try_from(segment.size()).unwrap(), 0);
             let SegmentFlags::Elf { p_flags, .. } = segment.flags() else { panic!("no ELF") };
-            mappings.push(Mapping {
+            recorded.mappings.push(Mapping {
                 start: range.start,
                 end: range.end,
                 readable: true,
@@ -36,7 +37,7 @@ impl Recorded {
             });
             recorded.parts.push((range, bytes));
         }
-        (recorded, mappings)
+        recorded
     }
 }
 
@@ -52,5 +53,9 @@ impl Memory for Recorded {
             None => return Err(unreadable),
         }
         Ok(())
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
+        Ok(self.mappings.clone())
     }
 }

@@ -6,6 +6,7 @@ use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSegment, ObjectSymbol, ReadCache, SymbolKind};
 
 use crate::live::Live;
+use crate::memory::Memory;
 
 /// Variables by their address.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::error::ProcessError;
-use crate::live::present_pages;
+use crate::live::{Mapping, mappings, present_pages};
 use crate::memory::Memory;
 
 use std::fs::File;
@@ -28,6 +28,10 @@ impl Copy {
 impl Memory for Copy {
     fn read(&self, address: u64, buffer: &mut [u8]) -> Result<(), ProcessError> {
         self.memory.read_exact_at(buffer, address).map_err(|_| ProcessError::Unreadable { address })
+    }
+
+    fn mappings(&self) -> Result<Vec<Mapping>, ProcessError> {
+        mappings(self.pid)
     }
 
     fn present(&self, start: u64, end: u64) -> Vec<bool> {

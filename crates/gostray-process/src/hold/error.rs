@@ -33,7 +33,7 @@ pub enum HoldError {
     Busy {
         /// The process.
         pid: u32,
-        /// The time that half of `--max-pause` leaves for it.
+        /// The time that `--max-pause` leaves for it.
         limit: Duration,
     },
     /// It would be held up for longer than is allowed.

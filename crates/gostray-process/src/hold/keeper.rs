@@ -113,7 +113,7 @@ impl Keeper {
             Request::Stop { max_pause } => {
                 let deadline = Instant::now() + max_pause;
                 let stopped = Stopped::all(self.pid, Instant::now() + max_pause / 2)?;
-                let threads = stopped.held()?.into_iter().map(|(thread, _)| thread).collect();
+                let threads = stopped.held(deadline)?.into_iter().map(|(thread, _)| thread).collect();
                 self.late = None;
                 self.stopped = Some((stopped, deadline, max_pause));
                 Ok(Reply::Stopped { threads })
@@ -141,7 +141,8 @@ impl Keeper {
         self.late = None;
         let mut stopped = Stopped::all(self.pid, Instant::now() + max_pause / 2)?;
         let since = stopped.since;
-        let held = stopped.held()?;
+        // Forking and letting go take time as well.
+        let held = stopped.held(since + max_pause / 4 * 3)?;
         let registers: Vec<_> = held.iter().map(|(thread, registers)| (thread.tid, *registers)).collect();
         let (tid, before) = choose(&registers).ok_or(Failure::Gone)?;
         // What the thread makes is traced and stands still from the start.
@@ -209,7 +210,7 @@ impl Keeper {
         for tid in tasks(self.pid)? {
             let attempt = || {
                 let mut stopped = Stopped::one(self.pid, tid, Instant::now() + UNDO)?;
-                let (_, before) = stopped.held()?.into_iter().next().ok_or(Failure::Gone)?;
+                let (_, before) = stopped.held(Instant::now() + UNDO)?.into_iter().next().ok_or(Failure::Gone)?;
                 let flags = libc::__WALL | libc::WNOHANG;
                 let arguments = [u64::from(copy.pid.unsigned_abs()), 0, u64::from(flags.unsigned_abs()), 0];
                 system_call(&mut stopped, tid, &before, copy.system_call, libc::SYS_wait4, arguments)

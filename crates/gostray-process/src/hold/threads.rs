@@ -85,10 +85,13 @@ impl Stopped {
         Ok(false)
     }
 
-    /// What every thread holds.
-    pub(crate) fn held(&self) -> Result<Vec<(Thread, Registers)>, Failure> {
+    /// What every thread holds, if there is time for it.
+    pub(crate) fn held(&self, deadline: Instant) -> Result<Vec<(Thread, Registers)>, Failure> {
         let mut held = Vec::new();
         for tid in self.threads.keys() {
+            if Instant::now() >= deadline {
+                return Err(Failure::Busy { limit: deadline.saturating_duration_since(self.since) });
+            }
             let registers = match sys::registers(*tid) {
                 Ok(registers) => registers,
                 // Killed while it stood still: all of the process ends.
@@ -111,17 +114,13 @@ impl Stopped {
 
 impl Drop for Stopped {
     fn drop(&mut self) {
-        for (tid, Pending(signals)) in &self.threads {
-            let first = signals.first().copied().unwrap_or(0);
-            let let_go = sys::trace(libc::PTRACE_DETACH, *tid, usize::try_from(first).unwrap_or(0));
-            if let_go.is_err() {
-                // It does not stand still yet: it was interrupted and not waited for, or it is gone.
-                let _ = sys::wait(*tid, true);
-                let _ = sys::trace(libc::PTRACE_DETACH, *tid, usize::try_from(first).unwrap_or(0));
-            }
-            for signal in signals.iter().skip(1) {
-                sys::signal_thread(self.pid.cast_signed(), *tid, *signal);
-            }
+        let pid = self.pid.cast_signed();
+        // First all that stand still: one that does not yet must not keep the others waiting. It was
+        // interrupted and not waited for, or it is gone.
+        let late: Vec<_> = self.threads.iter().filter(|(tid, pending)| pending.let_go(pid, **tid).is_err()).collect();
+        for (tid, pending) in late {
+            let _ = sys::wait(*tid, true);
+            let _ = pending.let_go(pid, *tid);
         }
     }
 }
@@ -132,6 +131,14 @@ impl Pending {
         if event == 0 {
             self.0.push(signal);
         }
+    }
+
+    /// Lets a thread go, with the signals that were kept back from it.
+    fn let_go(&self, pid: i32, tid: i32) -> io::Result<()> {
+        let first = self.0.first().copied().unwrap_or(0);
+        sys::trace(libc::PTRACE_DETACH, tid, usize::try_from(first).unwrap_or(0))?;
+        self.0.iter().skip(1).for_each(|signal| sys::signal_thread(pid, tid, *signal));
+        Ok(())
     }
 }
 

@@ -129,7 +129,7 @@ impl<'m> Capture<'m> {
         let channels = channels(memory, layout, &heap, &goroutines)?;
         let variables = variables(memory, attached)?;
         let kept = queues::read(memory, layout, globals, &heap)?;
-        let mappings = attached.process.mappings().map_err(|error| error.to_string())?;
+        let mappings = memory.mappings().map_err(|error| error.to_string())?;
         let held = threads.map(|threads| {
             let stand = threads::Stand { memory, heap: &heap, mappings: &mappings, layout };
             threads::read(&stand, threads, |sp| stands_on.find(sp).map(|number| &goroutines[number]), sites)

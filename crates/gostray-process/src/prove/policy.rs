@@ -17,6 +17,7 @@ use crate::error::ProcessError;
 use crate::globals::HeapGlobals;
 use crate::hold::Hold;
 use crate::listing::{Listing, plural};
+use crate::memory::Memory;
 use crate::prove::blocked::Wait;
 use crate::prove::capture::{Capture, Recycled};
 use crate::prove::proof::{self, Findings, Questions};

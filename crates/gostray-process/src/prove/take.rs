@@ -6,6 +6,7 @@ use crate::attached::Attached;
 use crate::error::ProcessError;
 use crate::globals::HeapGlobals;
 use crate::hold::{Hold, HoldError, Limits, can_stop, find_system_call};
+use crate::memory::Memory;
 use crate::prove::capture::{Capture, Recycled};
 use crate::prove::policy::{Method, Options};
 use crate::site::Sites;
