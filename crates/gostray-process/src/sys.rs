@@ -46,13 +46,15 @@ pub(crate) fn trace(request: libc::c_uint, tid: i32, data: usize) -> io::Result<
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// The number of the general registers among the sets of registers.
+const NT_PRSTATUS: usize = 1;
+
 /// The general registers of a thread that stands still.
 pub(crate) fn registers(tid: i32) -> io::Result<Registers> {
     let mut registers = std::mem::MaybeUninit::<Registers>::zeroed();
-    let result = {
-        // SAFETY: the kernel writes one `user_regs_struct`, for which there is room.
-        unsafe { libc::ptrace(libc::PTRACE_GETREGS, tid, std::ptr::null_mut::<libc::c_void>(), registers.as_mut_ptr()) }
-    };
+    let mut part = libc::iovec { iov_base: registers.as_mut_ptr().cast(), iov_len: size_of::<Registers>() };
+    // SAFETY: the kernel writes no more than `iov_len` bytes to `iov_base`, where there is room for them.
+    let result = unsafe { libc::ptrace(libc::PTRACE_GETREGSET, tid, NT_PRSTATUS as *mut libc::c_void, &raw mut part) };
     if result == -1 {
         return Err(io::Error::last_os_error());
     }
@@ -62,15 +64,15 @@ pub(crate) fn registers(tid: i32) -> io::Result<Registers> {
 
 /// Sets the general registers of a thread that stands still.
 pub(crate) fn set_registers(tid: i32, registers: &Registers) -> io::Result<()> {
-    // SAFETY: the kernel reads one `user_regs_struct`.
-    let result = unsafe {
-        libc::ptrace(libc::PTRACE_SETREGS, tid, std::ptr::null_mut::<libc::c_void>(), std::ptr::from_ref(registers))
-    };
+    let mut part =
+        libc::iovec { iov_base: std::ptr::from_ref(registers).cast_mut().cast(), iov_len: size_of::<Registers>() };
+    // SAFETY: the kernel only reads the `iov_len` bytes at `iov_base`.
+    let result = unsafe { libc::ptrace(libc::PTRACE_SETREGSET, tid, NT_PRSTATUS as *mut libc::c_void, &raw mut part) };
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// The other registers of a thread that stands still, vector registers of any width included, as the
-/// processor saves them (XSAVE).
+/// The other registers of a thread that stands still, vector registers of any width included: on amd64
+/// as the processor saves them (XSAVE).
 pub(crate) fn extended_registers(tid: i32) -> io::Result<Vec<u8>> {
     const NT_X86_XSTATE: usize = 0x202;
     const NT_PRFPREG: usize = 2;

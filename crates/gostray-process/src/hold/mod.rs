@@ -11,6 +11,7 @@
 //! |---|---|
 //! | `limits` | whether the process can bear it: predicted pause, memory, seccomp |
 //! | `keeper` | the keeper: what it is told, and what it does |
+//! | `registers` | what the registers of a thread mean, by processor |
 //! | `threads` | stopping every thread, and letting it go |
 //! | `inject` | having a stopped thread make a system call |
 //! | `copy` | the memory of a fork |
@@ -21,6 +22,7 @@ mod error;
 mod inject;
 mod keeper;
 mod limits;
+mod registers;
 mod threads;
 mod wire;
 

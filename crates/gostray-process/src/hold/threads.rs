@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use nix::libc;
 
+use crate::hold::registers::{general, place};
 use crate::hold::wire::Failure;
 use crate::prove::threads::Thread;
 use crate::sys::{self, Event, Registers};
@@ -98,10 +99,11 @@ impl Stopped {
                 Err(error) if error.raw_os_error() == Some(libc::ESRCH) => return Err(Failure::Gone),
                 Err(error) => return Err(failed(error)),
             };
+            let (pc, sp) = place(&registers);
             let mut words = general(&registers);
             let extended = sys::extended_registers(*tid).map_err(failed)?;
             words.extend(extended.chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)));
-            held.push((Thread { tid: *tid, pc: registers.rip, sp: registers.rsp, words }, registers));
+            held.push((Thread { tid: *tid, pc, sp, words }, registers));
         }
         Ok(held)
     }
@@ -174,11 +176,6 @@ pub(crate) fn tasks(pid: u32) -> Result<Vec<i32>, Failure> {
         Err(error) => return Err(failed(error)),
     };
     Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
-}
-
-fn general(registers: &Registers) -> Vec<u64> {
-    let r = registers;
-    vec![r.rax, r.rbx, r.rcx, r.rdx, r.rsi, r.rdi, r.rbp, r.r8, r.r9, r.r10, r.r11, r.r12, r.r13, r.r14, r.r15]
 }
 
 /// An error that has no name of its own.
