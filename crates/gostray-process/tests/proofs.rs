@@ -200,6 +200,9 @@ fn a_goroutine_must_have_been_seen_to_wait_for_as_long_as_is_asked() {
         let snapshot = prover.prove(&long, &mut |_| {}).unwrap();
         assert!(snapshot.pause.is_none() && proven(&snapshot).is_empty());
     }
+    // By then it has been seen to wait, and has an age.
+    let snapshot = prover.prove(&long, &mut |_| {}).unwrap();
+    assert!(snapshot.records.iter().filter(|record| record.age.known().is_some()).count() > 40);
     let short = ProveOptions { min_wait: Duration::from_nanos(1), ..options(Method::Auto) };
     assert!(!proven(&prover.prove(&short, &mut |_| {}).unwrap()).is_empty());
 }

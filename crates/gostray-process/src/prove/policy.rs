@@ -9,7 +9,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use gostray_model::{NoteKind, Snapshot};
+use gostray_model::{Age, NoteKind, Snapshot};
 use rustc_hash::FxHashMap;
 
 use crate::attached::Attached;
@@ -147,6 +147,7 @@ impl Prover {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Snapshot, ProcessError> {
         let Self { attached, globals, hold, seen } = self;
+        let began = Instant::now();
         let mut candidates: Option<BTreeSet<u64>> = None;
         let mut heap_size = 0;
         for number in 1..=if options.look_first { LOOKS } else { 0 } {
@@ -171,6 +172,7 @@ impl Prover {
                 let proven = seen.proven_of(&look.capture);
                 let found = look.find(attached, sites, true);
                 let mut snapshot = report::snapshot(listing, attached, &look.capture, found, &proven);
+                seen.age(&mut snapshot, began);
                 snapshot.note(NoteKind::Source, NOT_STOPPED);
                 seen.recycled = look.capture.recycle();
                 return Ok(snapshot);
@@ -203,6 +205,7 @@ impl Prover {
             }
             let proven = seen.proven_of(&look.capture);
             let mut snapshot = report::snapshot(listing, attached, &look.capture, found, &proven);
+            seen.age(&mut snapshot, began);
             snapshot.pause = Some(pause);
             snapshot.note(NoteKind::Source, held.how(pause, attempt));
             if left > 0 {
@@ -278,6 +281,17 @@ impl Seen {
     /// Those of a capture that have been proven.
     fn proven_of(&self, capture: &Capture<'_>) -> BTreeSet<u64> {
         capture.goroutines.iter().map(|goroutine| goroutine.id).filter(|id| self.proven.contains(id)).collect()
+    }
+
+    /// Ages of those that have been seen to wait: by our own clock, as the runtime has none that says
+    /// more. A goroutine that was not seen before this time has none.
+    fn age(&self, snapshot: &mut Snapshot, began: Instant) {
+        for record in &mut snapshot.records {
+            let since = self.since.get(&record.id).map(|(_, since)| *since).filter(|since| *since < began);
+            if let Some(since) = since {
+                record.age = Age::from_secs(since.elapsed().as_secs());
+            }
+        }
     }
 
     /// Notes since when goroutines have been seen to wait for what they wait for.
