@@ -177,7 +177,10 @@ fn explain(pid: u32, path: &str, error: io::Error) -> ProcessError {
     let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     let yama = yama.trim();
     let (why, mend) = if own != owner {
-        ("it belongs to another user".to_owned(), format!("run: sudo gostray prove {pid}   (or: sudo gostray inspect pid:{pid})"))
+        (
+            "it belongs to another user".to_owned(),
+            format!("run: sudo gostray prove {pid}   (or: sudo gostray inspect pid:{pid})"),
+        )
     } else if matches!(yama, "1" | "2") {
         (
             format!("Yama allows it only with CAP_SYS_PTRACE: kernel.yama.ptrace_scope is {yama}"),

