@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -13,6 +12,7 @@ use gostray_toolchain::Version;
 use object::{Object, ObjectSection};
 
 use crate::checkout;
+use crate::patches;
 use crate::releases::{RELEASES, toolchain};
 
 /// The structures, and the fields that the process reader needs; `.` goes into a field.
@@ -137,42 +137,99 @@ const WANTED_WHERE_THEY_ARE: &[(&[&str], &[&str])] = &[
 /// Constants of the runtime, where it has them.
 const CONSTANTS: &[&str] =
     &["runtime._KindSpecialFinalizer", "runtime._KindSpecialWeakHandle", "runtime._KindSpecialCleanup"];
-const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
+pub(crate) const ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 /// Uses what else would be left out of the program, and of its DWARF.
 const PROGRAM: &str = "package main\n\nimport \"sync\"\n\nfunc main() { sync.NewCond(&sync.Mutex{}).Wait() }\n";
 
 type Slice<'a> = EndianSlice<'a, LittleEndian>;
 
-pub(crate) fn run() -> anyhow::Result<()> {
-    let mut columns = Vec::new();
+/// The offsets of one release and architecture.
+pub(crate) type Column = BTreeMap<String, u64>;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only the release of each line that tests use: minutes instead of an hour, while trying things out.
+    #[arg(long)]
+    no_patches: bool,
+    /// Print the layouts of one release.
+    #[arg(long, hide = true)]
+    of: Option<Version>,
+}
+
+/// A layout, and the patch releases that were seen to have it.
+struct Known {
+    release: Version,
+    columns: Vec<Column>,
+    patches: Vec<u32>,
+}
+
+pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
+    if let Some(release) = args.of {
+        patches::print(&layouts(release)?);
+        return Ok(());
+    }
+    let mut known = Vec::new();
     for release in RELEASES {
-        for architecture in ARCHITECTURES {
-            eprintln!("Go {release} {architecture}");
-            columns.push((format!("{release}-{architecture}"), layout(release, architecture)?));
+        eprintln!("Go {release}");
+        known.push(Known { release, columns: layouts(release)?, patches: vec![release.patch] });
+    }
+    let patches = if args.no_patches { Vec::new() } else { patches::known()? };
+    for release in patches.into_iter().filter(|release| !RELEASES.contains(release)) {
+        let columns = match patches::layouts(release) {
+            Ok(columns) => columns,
+            Err(error) => {
+                eprintln!("Go {release}: LEFT OUT: {error:#}");
+                continue;
+            }
+        };
+        let same = known.iter_mut().find(|known| known.release.minor == release.minor && known.columns == columns);
+        eprintln!("Go {release}: {}", if same.is_some() { "as known" } else { "A LAYOUT OF ITS OWN" });
+        match same {
+            Some(known) => known.patches.push(release.patch),
+            None => known.push(Known { release, columns, patches: vec![release.patch] }),
         }
     }
+    known.sort_by_key(|known| known.release);
+    fs::write(checkout().join("crates/gostray-process/src/layout.tsv"), table(&mut known))?;
+    Ok(())
+}
+
+fn table(known: &mut [Known]) -> String {
     let mut table = String::from(
         "# Where the fields of the Go runtime's structures lie, in bytes. Made by `cargo xtask layouts`.\nkey",
     );
-    columns.iter().for_each(|(name, _)| table += &format!("\t{name}"));
+    for known in &*known {
+        ARCHITECTURES.iter().for_each(|architecture| table += &format!("\t{}-{architecture}", known.release));
+    }
+    table += "\npatches";
+    for known in &mut *known {
+        known.patches.sort_unstable();
+        let patches: Vec<String> = known.patches.iter().map(u32::to_string).collect();
+        ARCHITECTURES.iter().for_each(|_| table += &format!("\t{}", patches.join(",")));
+    }
     table.push('\n');
-    let keys: BTreeSet<&String> = columns.iter().flat_map(|(_, column)| column.keys()).collect();
+    let columns = || known.iter().flat_map(|known| &known.columns);
+    let keys: BTreeSet<&String> = columns().flat_map(|column| column.keys()).collect();
     for key in keys {
-        write!(table, "{key}")?;
-        for (_, column) in &columns {
+        table += key;
+        for column in columns() {
             match column.get(key) {
-                Some(value) => write!(table, "\t{value}")?,
+                Some(value) => table += &format!("\t{value}"),
                 None => table += "\t-",
             }
         }
         table.push('\n');
     }
-    fs::write(checkout().join("crates/gostray-process/src/layout.tsv"), table)?;
-    Ok(())
+    table
+}
+
+/// The offsets of one release, on every architecture.
+fn layouts(release: Version) -> anyhow::Result<Vec<Column>> {
+    ARCHITECTURES.iter().map(|architecture| layout(release, architecture)).collect()
 }
 
 /// The offsets of one release.
-fn layout(release: Version, architecture: &str) -> anyhow::Result<BTreeMap<String, u64>> {
+fn layout(release: Version, architecture: &str) -> anyhow::Result<Column> {
     let go = toolchain(release)?;
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("go.mod"), "module layout\n\ngo 1.21\n")?;
@@ -189,7 +246,7 @@ fn layout(release: Version, architecture: &str) -> anyhow::Result<BTreeMap<Strin
     Ok(layout)
 }
 
-fn read_dwarf(executable: &[u8]) -> anyhow::Result<BTreeMap<String, u64>> {
+fn read_dwarf(executable: &[u8]) -> anyhow::Result<Column> {
     let object = object::File::parse(executable)?;
     let section = |id: gimli::SectionId| -> anyhow::Result<Cow<'_, [u8]>> {
         let section = object.section_by_name(id.name());

@@ -5,6 +5,8 @@ mod bench;
 mod bench_process;
 mod golden;
 mod layouts;
+mod oracle;
+mod patches;
 mod releases;
 mod std_packages;
 
@@ -29,7 +31,10 @@ enum Task {
     /// Take the golden dumps again: fixtures/golden/dumps.
     Golden(golden::Args),
     /// Read the runtime's layouts again: crates/gostray-process/src/layout.tsv.
-    Layouts,
+    Layouts(layouts::Args),
+    /// Compare the Go front end with Go's own packages.
+    #[command(subcommand)]
+    Oracle(oracle::Oracle),
     /// Write the list of the standard library's packages again: crates/gostray-model/src/std_packages.txt.
     StdPackages,
 }
@@ -40,7 +45,8 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),
         Task::Golden(args) => golden::run(&args),
-        Task::Layouts => layouts::run(),
+        Task::Layouts(args) => layouts::run(&args),
+        Task::Oracle(oracle) => oracle::run(&oracle),
         Task::StdPackages => std_packages::run(),
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct Layout {
     pub(crate) minor: u32,
     /// The release of the table.
     pub(crate) release: &'static str,
-    /// It is that of the very patch release that was asked for.
+    /// The very patch release that was asked for was seen to have it.
     pub(crate) is_exact: bool,
 }
 
@@ -29,13 +29,18 @@ impl Layout {
         let minor: u32 = minor_of(number)?;
         let mut lines = TABLE.lines().filter(|line| !line.starts_with('#'));
         let columns: Vec<(&str, &str)> = lines.next()?.split('\t').skip(1).filter_map(|c| c.rsplit_once('-')).collect();
+        // Which patch releases were seen to have it.
+        let patches: Vec<&str> = lines.next()?.split('\t').skip(1).collect();
         let of_minor = |(release, architecture): &(&str, &str)| {
             *architecture == machine.name() && minor_of(release) == Some(minor)
         };
-        let column = columns
-            .iter()
-            .position(|column| of_minor(column) && column.0 == number)
-            .or_else(|| columns.iter().position(of_minor))?;
+        let patch = number.split('.').nth(2).unwrap_or("0");
+        let is_known = |at: &usize| of_minor(&columns[*at]) && patches[*at].split(',').any(|known| known == patch);
+        let exact = (0..columns.len()).find(is_known);
+        let column = exact.or_else(|| columns.iter().rposition(of_minor))?;
+        // An experiment may have moved things, and so may a release to come.
+        let is_exact =
+            exact.is_some() && !version.contains("X:") && number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let offsets = lines
             .filter_map(|line| {
                 let mut cells = line.split('\t');
@@ -43,7 +48,7 @@ impl Layout {
             })
             .collect();
         let release = columns[column].0;
-        Some(Self { offsets, minor, release, is_exact: release == number })
+        Some(Self { offsets, minor, release, is_exact })
     }
 
     /// The offset of a field in bytes. A field that the table lacks lies nowhere that can be read, so
@@ -79,7 +84,7 @@ mod tests {
     fn takes_the_release_or_one_of_the_same_line() {
         let exact = Layout::of("go1.27.3", Machine::Amd64).unwrap();
         assert!(exact.is_exact && exact.minor == 27 && exact.at("runtime.g.goid") == 152);
-        for version in ["go1.25.1 X:greenteagc", "go1.26.9-X:nogreenteagc", "go1.23", "go1.24rc1"] {
+        for version in ["go1.25.5 X:greenteagc", "go1.26.6-X:nogreenteagc", "go1.23.999", "go1.24rc1"] {
             assert!(!Layout::of(version, Machine::Amd64).unwrap().is_exact, "{version}");
         }
         for version in ["go1.20.14", "go1.99.1", "devel go1.28", ""] {

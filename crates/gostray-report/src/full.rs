@@ -84,7 +84,8 @@ fn write_held(report: &Report<'_>, detail: &Detail, out: &mut dyn Write) -> io::
         ("HELD BY", Column::Flexible),
     ]);
     let mut rows = 0;
-    for Judged { group, .. } in report.judged {
+    // Nobody asks who holds a goroutine that is as it should be.
+    for Judged { group, .. } in report.judged.iter().filter(|judged| judged.judgement.verdict != Verdict::Normal) {
         for (holder, count) in group.held_by(snapshot) {
             rows += 1;
             if rows <= HELD {
@@ -256,7 +257,10 @@ fn write_notes(snapshot: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
     let sources: Vec<&str> =
         snapshot.notes.iter().filter(|n| n.kind == NoteKind::Source).map(|n| n.text.as_str()).collect();
     if !sources.is_empty() {
-        writeln!(out, "\n{}", paint(style::DIM, &printable(&sources.join("; "))))?;
+        writeln!(out)?;
+        for source in sources {
+            writeln!(out, "{}", paint(style::DIM, &printable(source)))?;
+        }
     }
     Ok(())
 }

@@ -40,34 +40,35 @@ pub(crate) fn choose(registers: &[(i32, Registers)]) -> Option<(i32, Registers)>
     registers.iter().min_by_key(|(_, registers)| disturbance(registers)).copied()
 }
 
-/// Has a stopped thread make a system call: its result, and the process that it made, if it did. All
-/// registers are put back, so that what was interrupted goes on.
+/// Has a stopped thread make a system call, `(address of the instruction, number)`: its result. All
+/// registers are put back, so that what was interrupted goes on. The process that it made, if it did,
+/// is in `made` even where something fails after that.
 pub(crate) fn system_call(
     stopped: &mut Stopped,
     tid: i32,
     before: &Registers,
-    instruction: u64,
-    number: i64,
+    (instruction, number): (u64, i64),
     arguments: [u64; 4],
-) -> Result<(i64, Option<i32>), Failure> {
+    made: &mut Option<i32>,
+) -> Result<i64, Failure> {
     let registers = for_system_call(before, instruction, number, arguments);
     let registers = registers.ok_or(Failure::Fork { errno: libc::ENOSYS })?;
     sys::set_registers(tid, &registers).map_err(failed)?;
-    let made = step_over(stopped, tid);
+    let stepped = step_over(stopped, tid, made);
     let gave = sys::registers(tid).map(|registers| result(&registers));
     sys::set_registers(tid, before).map_err(failed)?;
-    Ok((gave.map_err(failed)?, made?))
+    stepped?;
+    gave.map_err(failed)
 }
 
 /// Lets a thread execute one instruction. Signals that come meanwhile are kept for later.
-fn step_over(stopped: &mut Stopped, tid: i32) -> Result<Option<i32>, Failure> {
-    let mut made = None;
+fn step_over(stopped: &mut Stopped, tid: i32, made: &mut Option<i32>) -> Result<(), Failure> {
     for _ in 0..MAX_STOPS {
         sys::trace(libc::PTRACE_SINGLESTEP, tid, 0).map_err(failed)?;
         match sys::wait(tid, true).map_err(failed)? {
-            Some(Event::Stopped { signal: libc::SIGTRAP, event: 0 }) => return Ok(made),
+            Some(Event::Stopped { signal: libc::SIGTRAP, event: 0 }) => return Ok(()),
             Some(Event::Stopped { event, .. }) if is_new_process(event) => {
-                made = i32::try_from(sys::event_message(tid).map_err(failed)?).ok();
+                *made = i32::try_from(sys::event_message(tid).map_err(failed)?).ok();
             }
             Some(Event::Stopped { signal, event }) => stopped.pending(tid).note(signal, event),
             Some(Event::Ended) | None => return Err(Failure::Gone),

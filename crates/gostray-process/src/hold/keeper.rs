@@ -11,7 +11,7 @@ use nix::libc;
 use nix::sys::signal::SigSet;
 
 use crate::hold::inject::{choose, system_call};
-use crate::hold::threads::{Stopped, failed, tasks};
+use crate::hold::threads::{Stopped, failed, is_holding, tasks};
 use crate::hold::wire::{self, Failure, Reply, Request};
 use crate::sys::{self, Event};
 
@@ -74,7 +74,12 @@ impl Keeper {
         let words = wire::receive(&mut self.connection)?;
         let request = Request::decode(&words).ok_or(io::ErrorKind::InvalidData)?;
         let reply = self.answer(&request).unwrap_or_else(Reply::Failed);
-        wire::send(&mut self.connection, &reply.encode())
+        wire::send(&mut self.connection, &reply.encode())?;
+        // A thread that could not be let go: our end does it.
+        match reply {
+            Reply::Failed(_) if is_holding(self.pid) => Err(io::ErrorKind::TimedOut.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Waits, and meanwhile watches the time and the size of the copy.
@@ -149,25 +154,26 @@ impl Keeper {
         let new = libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK;
         sys::trace(libc::PTRACE_SETOPTIONS, tid, usize::try_from(new).unwrap_or(0)).map_err(failed)?;
         // No flags: memory of its own, and no signal to the parent at its end.
-        let made = system_call(&mut stopped, tid, &before, instruction, libc::SYS_clone, [0; 4]);
+        let mut made = None;
+        let result = system_call(&mut stopped, tid, &before, (instruction, libc::SYS_clone), [0; 4], &mut made);
         let _ = sys::trace(libc::PTRACE_SETOPTIONS, tid, 0);
-        let (result, made) = made?;
-        let Some(copy) = made else {
-            return Err(Failure::Fork { errno: i32::try_from(-result).unwrap_or(libc::EIO) });
+        let copy = match (made, result) {
+            (Some(copy), Ok(_)) => copy,
+            (None, Ok(result)) => return Err(Failure::Fork { errno: i32::try_from(-result).unwrap_or(libc::EIO) }),
+            (made, Err(failure)) => {
+                // It was made, and something went wrong since: it must not run.
+                self.copy = made.map(|pid| ForkedCopy::new(pid, instruction, max_copy));
+                drop(stopped);
+                let _ = self.drop_copy();
+                return Err(failure);
+            }
         };
         // From here on it is ours to end, even if we are killed.
         let stands = sys::wait(copy, true);
         let ends_with_us = sys::trace(libc::PTRACE_SETOPTIONS, copy, libc::PTRACE_O_EXITKILL as usize);
         drop(stopped);
         let pause = since.elapsed();
-        self.copy = Some(ForkedCopy {
-            pid: copy,
-            system_call: instruction,
-            max_copy,
-            own: u64::MAX,
-            look_took: Duration::ZERO,
-            is_dead: false,
-        });
+        self.copy = Some(ForkedCopy::new(copy, instruction, max_copy));
         stands.map_err(failed)?;
         ends_with_us.map_err(failed)?;
         let threads = held.into_iter().map(|(thread, _)| thread).collect();
@@ -213,11 +219,12 @@ impl Keeper {
                 let (_, before) = stopped.held(Instant::now() + UNDO)?.into_iter().next().ok_or(Failure::Gone)?;
                 let flags = libc::__WALL | libc::WNOHANG;
                 let arguments = [u64::from(copy.pid.unsigned_abs()), 0, u64::from(flags.unsigned_abs()), 0];
-                system_call(&mut stopped, tid, &before, copy.system_call, libc::SYS_wait4, arguments)
+                let call = (copy.system_call, libc::SYS_wait4);
+                system_call(&mut stopped, tid, &before, call, arguments, &mut None)
             };
             match attempt() {
                 // Its id, or an error that says that it is no child (any more).
-                Ok((result, _)) if result != 0 => return Ok(()),
+                Ok(result) if result != 0 => return Ok(()),
                 Ok(_) => last = Failure::Failed { errno: libc::EAGAIN },
                 Err(failure) => last = failure,
             }
@@ -227,6 +234,10 @@ impl Keeper {
 }
 
 impl ForkedCopy {
+    fn new(pid: i32, system_call: u64, max_copy: u64) -> Self {
+        Self { pid, system_call, max_copy, own: u64::MAX, look_took: Duration::ZERO, is_dead: false }
+    }
+
     fn kill(&mut self) {
         if !std::mem::replace(&mut self.is_dead, true) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid), nix::sys::signal::Signal::SIGKILL);

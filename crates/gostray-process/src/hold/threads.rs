@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::libc;
 
@@ -14,6 +14,9 @@ use crate::sys::{self, Event, Registers};
 
 /// A thread that is waited for is asked so often at once before others get the processor.
 const SPINS: u32 = 64;
+/// How long a thread that was interrupted, and does not stop, is waited for to let it go.
+const LATE: Duration = Duration::from_secs(1);
+const LATE_STEP: Duration = Duration::from_millis(1);
 
 /// The threads of a process that stand still. What drops it lets them go.
 pub(crate) struct Stopped {
@@ -35,14 +38,14 @@ impl Stopped {
             let mut new = Vec::new();
             for tid in tasks(pid)? {
                 if !stopped.threads.contains_key(&tid) && seize(pid, tid)? {
+                    // From here on it is ours to let go, whatever becomes of the others.
+                    stopped.threads.insert(tid, Pending::default());
                     new.push(tid);
                 }
             }
             if new.is_empty() {
                 return if stopped.threads.is_empty() { Err(Failure::Gone) } else { Ok(stopped) };
             }
-            // From here on they are ours to let go.
-            stopped.threads.extend(new.iter().map(|tid| (*tid, Pending::default())));
             for tid in new {
                 if !stopped.wait(tid, deadline)? {
                     return Err(Failure::Busy { limit });
@@ -120,8 +123,13 @@ impl Drop for Stopped {
         // First all that stand still: one that does not yet must not keep the others waiting. It was
         // interrupted and not waited for, or it is gone.
         let late: Vec<_> = self.threads.iter().filter(|(tid, pending)| pending.let_go(pid, **tid).is_err()).collect();
+        let deadline = Instant::now() + LATE;
         for (tid, pending) in late {
-            let _ = sys::wait(*tid, true);
+            // One that sleeps where nothing can interrupt it is left to the kernel, which lets go of
+            // everything when the keeper ends.
+            while matches!(sys::wait(*tid, false), Ok(None)) && Instant::now() < deadline {
+                std::thread::sleep(LATE_STEP);
+            }
             let _ = pending.let_go(pid, *tid);
         }
     }
@@ -166,6 +174,15 @@ fn refused(pid: u32, tid: i32) -> Result<bool, Failure> {
         _ if field("State:").is_none_or(|state| state.starts_with(['Z', 'X'])) => Ok(false),
         _ => Err(Failure::Permission),
     }
+}
+
+/// Is any thread of a process still traced by us?
+pub(crate) fn is_holding(pid: u32) -> bool {
+    let ours = format!("TracerPid:\t{}", std::process::id());
+    tasks(pid).unwrap_or_default().into_iter().any(|tid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/task/{tid}/status")).unwrap_or_default();
+        status.lines().any(|line| line == ours)
+    })
 }
 
 /// The threads of a process.

@@ -1,6 +1,8 @@
 //! What keeps the door open for a goroutine that is not proven: the way by which what it waits for was
 //! reached, in words.
 
+use gostray_model::FunctionName;
+
 use crate::heap::Object;
 use crate::image::Image;
 use crate::memory::word;
@@ -179,7 +181,7 @@ impl Holders<'_, '_> {
         // A closure begins with its code.
         let first = word(heap.contents(object), 0);
         let module = self.function_at(first);
-        Step { of: None, name: module.map(|name| format!("func {name}")) }
+        Step { of: None, name: module.map(|name| format!("func {}", FunctionName::new(&name).short())) }
     }
 
     fn function_at(&self, pc: u64) -> Option<String> {
@@ -226,7 +228,8 @@ impl Holders<'_, '_> {
 
     fn variable(&self, address: u64) -> String {
         match self.symbols.variable(address) {
-            Some(name) => format!("global {name}"),
+            // Symbols of variables are written as those of functions are.
+            Some(name) => format!("global {}", FunctionName::new(name).short()),
             None => format!("global at {address:#x}"),
         }
     }
@@ -255,9 +258,9 @@ impl Holders<'_, '_> {
         let frames = &self.findings.frames[number].as_ref()?.frames;
         let names = frames.iter().map(|frame| String::from_utf8_lossy(sites.name(frame.site)).into_owned());
         let names: Vec<String> = names.collect();
-        let own = names.iter().find(|name| !gostray_model::FunctionName::new(name).is_std());
+        let own = names.iter().find(|name| !FunctionName::new(name).is_std());
         own.or(names.iter().rev().nth(1))
-            .map(|name| gostray_model::FunctionName::collapse_type_arguments(name).into_owned())
+            .map(|name| FunctionName::new(&FunctionName::collapse_type_arguments(name)).short())
     }
 }
 

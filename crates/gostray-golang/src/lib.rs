@@ -1,0 +1,28 @@
+//! A Go front end.
+//!
+//! Source as it lies on disk, broken or not, becomes a tree, packages, types and control flow, without
+//! compiling anything and without a `go` command.
+//!
+//! # Shape
+//!
+//! | module | subject |
+//! |---|---|
+//! | `name`, `source`, `token`, `lexer` | text, and what it is made of |
+//! | `ast` | the tree of a file, in the shape of `go/ast`, in arenas |
+//! | `parser` | from tokens to the tree: accepts what `go/parser` accepts |
+//!
+//! Everything is named by small numbers within its file. What is known of an expression is kept in tables
+//! by its number; the tree itself is never changed.
+
+pub mod ast;
+mod lexer;
+mod name;
+mod parser;
+mod source;
+mod token;
+
+pub use lexer::tokens;
+pub use name::Name;
+pub use parser::{Bodies, Parsed, parse};
+pub use source::{Lines, Position, Span, SyntaxError};
+pub use token::Token;
