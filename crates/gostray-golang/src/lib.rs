@@ -10,13 +10,19 @@
 //! | `name`, `source`, `token`, `lexer` | text, and what it is made of |
 //! | `ast` | the tree of a file, in the shape of `go/ast`, in arenas |
 //! | `parser` | from tokens to the tree: accepts what `go/parser` accepts |
+//! | `build` | which files are built: names, constraints, tags |
+//! | `module` | `go.mod`, `go.work`, `vendor`, the module cache, GOROOT: which folder has a package |
+//! | `package` | files that share a scope, and all packages that were loaded |
 //!
 //! Everything is named by small numbers within its file. What is known of an expression is kept in tables
 //! by its number; the tree itself is never changed.
 
 pub mod ast;
+pub mod build;
 mod lexer;
+pub mod module;
 mod name;
+pub mod package;
 mod parser;
 mod source;
 mod token;

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod damage;
+mod packages;
 mod parser;
 
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ use crate::releases::{RELEASES, toolchain};
 pub(crate) enum Oracle {
     /// Compare every file with what go/parser makes of it, node by node.
     Parser(corpus::Args),
+    /// Compare which files belong to which package with what go list says.
+    Packages(corpus::Args),
     /// Damage files, and see that what is away from the damage comes out unchanged.
     Damage(damage::Args),
 }
@@ -25,6 +28,7 @@ pub(crate) enum Oracle {
 pub(crate) fn run(oracle: &Oracle) -> anyhow::Result<()> {
     match oracle {
         Oracle::Parser(args) => parser::run(args),
+        Oracle::Packages(args) => packages::run(args),
         Oracle::Damage(args) => damage::run(args),
     }
 }

@@ -52,7 +52,13 @@ impl Default for Context {
             "x86" => "386",
             other => other,
         };
-        Self { system: system.to_owned(), architecture: architecture.to_owned(), cgo: true, tags: Vec::new(), minor: 27 }
+        Self {
+            system: system.to_owned(),
+            architecture: architecture.to_owned(),
+            cgo: true,
+            tags: Vec::new(),
+            minor: 27,
+        }
     }
 }
 
@@ -181,7 +187,13 @@ mod tests {
     use super::*;
 
     fn linux() -> Context {
-        Context { system: "linux".into(), architecture: "amd64".into(), cgo: false, tags: vec!["mine".into()], minor: 24 }
+        Context {
+            system: "linux".into(),
+            architecture: "amd64".into(),
+            cgo: false,
+            tags: vec!["mine".into()],
+            minor: 24,
+        }
     }
 
     #[test]
@@ -189,7 +201,8 @@ mod tests {
         for name in ["x.go", "x_linux.go", "x_linux_amd64.go", "x_amd64_test.go", "linux.go", "x_unix.go", "a_b_c.go"] {
             assert!(linux().allows_name(name), "{name}");
         }
-        for name in ["x_windows.go", "x_linux_arm64.go", "x_darwin_test.go", "x_arm64.go", "_windows.go", "x_js.v2.go"] {
+        for name in ["x_windows.go", "x_linux_arm64.go", "x_darwin_test.go", "x_arm64.go", "_windows.go", "x_js.v2.go"]
+        {
             assert!(!linux().allows_name(name), "{name}");
         }
     }

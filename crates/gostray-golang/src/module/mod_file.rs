@@ -1,7 +1,7 @@
 //! `go.mod` and `go.work`.
 
 /// A requirement, or what is excluded.
-pub type Versioned = (String, String);
+pub(super) type Versioned = (String, String);
 
 /// `replace old v => new w`
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,8 @@ fn directives(text: &str) -> Result<Vec<(usize, Vec<String>)>, ModFileError> {
     let mut directives = Vec::new();
     let mut block: Option<String> = None;
     for (at, line) in text.lines().enumerate() {
-        let mut words = words(line).ok_or_else(|| ModFileError { line: at + 1, what: "a string is not closed".into() })?;
+        let mut words =
+            words(line).ok_or_else(|| ModFileError { line: at + 1, what: "a string is not closed".into() })?;
         match (&block, words.as_slice()) {
             (_, []) => {}
             (Some(_), [close]) if close == ")" => block = None,

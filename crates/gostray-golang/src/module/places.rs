@@ -14,8 +14,13 @@ pub struct Places {
 }
 
 /// Where installations usually are.
-const USUAL: [&str; 5] =
-    ["/usr/local/go", "/usr/lib/go", "/usr/local/opt/go/libexec", "/opt/homebrew/opt/go/libexec", "C:\\Program Files\\Go"];
+const USUAL: [&str; 5] = [
+    "/usr/local/go",
+    "/usr/lib/go",
+    "/usr/local/opt/go/libexec",
+    "/opt/homebrew/opt/go/libexec",
+    "C:\\Program Files\\Go",
+];
 
 impl Places {
     /// Those of this machine: from the environment, from what `go env -w` wrote, or the usual ones.

@@ -70,8 +70,17 @@ mod tests {
     #[test]
     fn newer_versions_come_later() {
         let rising = [
-            "", "v0.0.0-20200101000000-abcdefabcdef", "v0.1.0", "v1.0.0-alpha", "v1.0.0-alpha.1", "v1.0.0-rc.2",
-            "v1.0.0-rc.10", "v1.0.0", "v1.2.0", "v1.10.0", "v2.0.0+incompatible",
+            "",
+            "v0.0.0-20200101000000-abcdefabcdef",
+            "v0.1.0",
+            "v1.0.0-alpha",
+            "v1.0.0-alpha.1",
+            "v1.0.0-rc.2",
+            "v1.0.0-rc.10",
+            "v1.0.0",
+            "v1.2.0",
+            "v1.10.0",
+            "v2.0.0+incompatible",
         ];
         for pair in rising.windows(2) {
             assert_eq!(compare(pair[0], pair[1]), Ordering::Less, "{pair:?}");

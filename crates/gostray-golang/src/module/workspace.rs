@@ -90,7 +90,8 @@ impl Workspace {
         let mut replace = Vec::new();
         let mut root = own.as_deref().and_then(Path::parent).unwrap_or(folder).to_owned();
         if let Some(path) = &work {
-            let file = WorkFile::parse(&read(path)?).map_err(|error| WorkspaceError::ModFile { path: path.clone(), error })?;
+            let file =
+                WorkFile::parse(&read(path)?).map_err(|error| WorkspaceError::ModFile { path: path.clone(), error })?;
             root = path.parent().unwrap_or(folder).to_owned();
             replace.extend(file.replace.into_iter().map(|replacement| (root.clone(), replacement)));
             for used in &file.uses {
@@ -107,7 +108,8 @@ impl Workspace {
         let mut is_pruned = true;
         for path in files {
             let path = fs::canonicalize(&path).unwrap_or(path);
-            let file = ModFile::parse(&read(&path)?).map_err(|error| WorkspaceError::ModFile { path: path.clone(), error })?;
+            let file =
+                ModFile::parse(&read(&path)?).map_err(|error| WorkspaceError::ModFile { path: path.clone(), error })?;
             let folder = path.parent().unwrap_or(folder).to_owned();
             replace.extend(file.replace.iter().map(|replacement| (folder.clone(), replacement.clone())));
             is_pruned &= file.minor() >= PRUNED_SINCE;
@@ -217,7 +219,8 @@ impl Workspace {
     /// The import path of a folder of a module that is worked on.
     #[must_use]
     pub fn import_path(&self, folder: &Path) -> Option<String> {
-        let modules = self.modules.iter().filter_map(|module| Some((module, folder.strip_prefix(&module.folder).ok()?)));
+        let modules =
+            self.modules.iter().filter_map(|module| Some((module, folder.strip_prefix(&module.folder).ok()?)));
         let (module, rest) = modules.max_by_key(|(module, _)| module.folder.as_os_str().len())?;
         let rest: Vec<&str> = rest.iter().filter_map(|part| part.to_str()).collect();
         Some(std::iter::once(module.path.as_str()).chain(rest).collect::<Vec<_>>().join("/"))
