@@ -13,6 +13,7 @@
 //! | `build` | which files are built: names, constraints, tags |
 //! | `module` | `go.mod`, `go.work`, `vendor`, the module cache, GOROOT: which folder has a package |
 //! | `package` | files that share a scope, and all packages that were loaded |
+//! | `types` | types, on demand: what is declared, what expressions have, what selectors select |
 //!
 //! Everything is named by small numbers within its file. What is known of an expression is kept in tables
 //! by its number; the tree itself is never changed.
@@ -26,6 +27,7 @@ pub mod package;
 mod parser;
 mod source;
 mod token;
+pub mod types;
 
 pub use lexer::tokens;
 pub use name::Name;

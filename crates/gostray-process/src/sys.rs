@@ -107,8 +107,40 @@ pub(crate) fn event_message(tid: i32) -> io::Result<u64> {
     if result == -1 { Err(io::Error::last_os_error()) } else { Ok(message) }
 }
 
-/// Sends a signal to one thread of a process.
-pub(crate) fn signal_thread(pid: i32, tid: i32, signal: i32) {
+/// What came with a signal: who sent it, or at which address a fault was.
+pub(crate) type SignalInfo = libc::siginfo_t;
+
+/// What came with the signal that a thread stands still for.
+pub(crate) fn signal_info(tid: i32) -> io::Result<SignalInfo> {
+    let mut info = std::mem::MaybeUninit::<SignalInfo>::zeroed();
+    // SAFETY: the kernel writes one `siginfo_t` to `info`.
+    let result =
+        unsafe { libc::ptrace(libc::PTRACE_GETSIGINFO, tid, std::ptr::null_mut::<libc::c_void>(), info.as_mut_ptr()) };
+    if result == -1 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: it is made of integers and pointers that are never followed, which zeroes or the kernel set.
+    Ok(unsafe { info.assume_init() })
+}
+
+/// Sets what comes with the signal that a thread is let go with.
+pub(crate) fn set_signal_info(tid: i32, info: &SignalInfo) -> io::Result<()> {
+    let info = std::ptr::from_ref(info);
+    // SAFETY: the kernel only reads one `siginfo_t` from `info`.
+    let result = unsafe { libc::ptrace(libc::PTRACE_SETSIGINFO, tid, std::ptr::null_mut::<libc::c_void>(), info) };
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Sends a signal to one thread of a process, with what came with it where the kernel lets us: it does
+/// for timers and queued ones, not for what itself or a process sent.
+pub(crate) fn signal_thread(pid: i32, tid: i32, signal: i32, info: Option<&SignalInfo>) {
+    if let Some(info) = info {
+        // SAFETY: the kernel only reads one `siginfo_t` from `info`.
+        let sent = unsafe { libc::syscall(libc::SYS_rt_tgsigqueueinfo, pid, tid, signal, std::ptr::from_ref(info)) };
+        if sent == 0 {
+            return;
+        }
+    }
     // SAFETY: takes numbers only.
     unsafe { libc::syscall(libc::SYS_tgkill, pid, tid, signal) };
 }

@@ -15,6 +15,7 @@ use crate::package::folder::FolderFiles;
 use crate::package::scope::scope;
 use crate::package::{FileId, Package, PackageId, SourceFile};
 use crate::parser::Bodies;
+use crate::types::Tables;
 
 /// Something that could not be read, and is missing from what is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +39,21 @@ pub struct World {
     packages: boxcar::Vec<Package>,
     imports: Mutex<Imports>,
     notes: Mutex<BTreeSet<Note>>,
+    pub(crate) tables: Tables,
 }
 
 impl World {
     /// A world without packages.
     #[must_use]
     pub fn new(workspace: Workspace, context: Context) -> Self {
-        Self { workspace, context, packages: boxcar::Vec::new(), imports: Mutex::default(), notes: Mutex::default() }
+        Self {
+            workspace,
+            context,
+            packages: boxcar::Vec::new(),
+            imports: Mutex::default(),
+            notes: Mutex::default(),
+            tables: Tables::default(),
+        }
     }
 
     /// Loads the packages of folders with all that is in them, tests included where they are wanted;

@@ -163,8 +163,8 @@ impl<'a> Spans<'a> {
             && objects > 0
             && (objects == 1 || size <= MAX_SHARED)
             && objects.checked_mul(object_size).is_some_and(|total| total <= size)
-            && limit >= base
-            && limit <= base + size;
+            // One that was just made has its limit a moment after it is in use, and no object before.
+            && (free_index == 0 || (base..=base + size).contains(&limit));
         if !fits {
             return Err(format!(
                 "a span at {base:#x} of {pages} pages has {objects} objects of {object_size} bytes up to {limit:#x}"

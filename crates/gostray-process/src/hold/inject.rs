@@ -70,7 +70,7 @@ fn step_over(stopped: &mut Stopped, tid: i32, made: &mut Option<i32>) -> Result<
             Some(Event::Stopped { event, .. }) if is_new_process(event) => {
                 *made = i32::try_from(sys::event_message(tid).map_err(failed)?).ok();
             }
-            Some(Event::Stopped { signal, event }) => stopped.pending(tid).note(signal, event),
+            Some(Event::Stopped { signal, event }) => stopped.pending(tid).note(tid, signal, event),
             Some(Event::Ended) | None => return Err(Failure::Gone),
         }
     }

@@ -149,7 +149,9 @@ impl Keeper {
         // Forking and letting go take time as well.
         let held = stopped.held(since + max_pause / 4 * 3)?;
         let registers: Vec<_> = held.iter().map(|(thread, registers)| (thread.tid, *registers)).collect();
-        let (tid, before) = choose(&registers).ok_or(Failure::Gone)?;
+        // Better one that has no signal to deal with first.
+        let calm: Vec<_> = registers.iter().copied().filter(|(tid, _)| stopped.pending(*tid).is_empty()).collect();
+        let (tid, before) = choose(&calm).or_else(|| choose(&registers)).ok_or(Failure::Gone)?;
         // What the thread makes is traced and stands still from the start.
         let new = libc::PTRACE_O_TRACECLONE | libc::PTRACE_O_TRACEFORK | libc::PTRACE_O_TRACEVFORK;
         sys::trace(libc::PTRACE_SETOPTIONS, tid, usize::try_from(new).unwrap_or(0)).map_err(failed)?;

@@ -10,7 +10,7 @@ use nix::libc;
 use crate::hold::registers::{general, place};
 use crate::hold::wire::Failure;
 use crate::prove::threads::Thread;
-use crate::sys::{self, Event, Registers};
+use crate::sys::{self, Event, Registers, SignalInfo};
 
 /// A thread that is waited for is asked so often at once before others get the processor.
 const SPINS: u32 = 64;
@@ -25,9 +25,13 @@ pub(crate) struct Stopped {
     threads: BTreeMap<i32, Pending>,
 }
 
-/// Signals that were on their way to a thread when it was stopped.
-#[derive(Debug, Default)]
-pub(crate) struct Pending(Vec<i32>);
+/// Signals that were on their way to a thread when it was stopped, each with what came with it: without
+/// that the Go runtime takes a fault for one that someone sent, and ends the process.
+#[derive(Default)]
+pub(crate) struct Pending(Vec<(i32, Option<SignalInfo>)>);
+
+/// Signals that a thread's own code causes, so that nothing else may come before them.
+const FAULTS: [i32; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP];
 
 impl Stopped {
     /// Stops all threads: again and again, until none is new.
@@ -74,7 +78,7 @@ impl Stopped {
         for spin in 0u32.. {
             match sys::wait(tid, false).map_err(failed)? {
                 Some(Event::Stopped { signal, event }) => {
-                    self.threads.entry(tid).or_default().note(signal, event);
+                    self.threads.entry(tid).or_default().note(tid, signal, event);
                     return Ok(true);
                 }
                 Some(Event::Ended) => {
@@ -136,19 +140,35 @@ impl Drop for Stopped {
 }
 
 impl Pending {
-    /// Keeps a signal that a stop was for, unless it was our own doing.
-    pub(crate) fn note(&mut self, signal: i32, event: i32) {
+    /// Keeps a signal that a thread stands still for, unless it was our own doing.
+    pub(crate) fn note(&mut self, tid: i32, signal: i32, event: i32) {
         if event == 0 {
-            self.0.push(signal);
+            self.0.push((signal, sys::signal_info(tid).ok()));
         }
     }
 
-    /// Lets a thread go, with the signals that were kept back from it.
+    /// Lets a thread go, with the signals that were kept back from it. Only one can go with it, with all
+    /// that came with it: a fault, where there is one.
     fn let_go(&self, pid: i32, tid: i32) -> io::Result<()> {
-        let first = self.0.first().copied().unwrap_or(0);
-        sys::trace(libc::PTRACE_DETACH, tid, usize::try_from(first).unwrap_or(0))?;
-        self.0.iter().skip(1).for_each(|signal| sys::signal_thread(pid, tid, *signal));
+        let first = self.0.iter().position(|(signal, _)| FAULTS.contains(signal)).unwrap_or(0);
+        let signal = match self.0.get(first) {
+            Some((signal, info)) => {
+                // It stands still for this signal, or for a step, in whose stead the signal goes.
+                let _ = info.as_ref().map(|info| sys::set_signal_info(tid, info));
+                *signal
+            }
+            None => 0,
+        };
+        sys::trace(libc::PTRACE_DETACH, tid, usize::try_from(signal).unwrap_or(0))?;
+        for (_, (signal, info)) in self.0.iter().enumerate().filter(|(at, _)| *at != first) {
+            sys::signal_thread(pid, tid, *signal, info.as_ref());
+        }
         Ok(())
+    }
+
+    /// Is there any?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

@@ -125,7 +125,7 @@ impl<'m> Capture<'m> {
             .iter()
             .filter_map(|thread| Some((stands_on.find(thread.sp)?, Resume { pc: thread.pc, sp: thread.sp })))
             .collect();
-        let stacks = stacks(memory, &goroutines, &on_thread, recycled.stacks)?;
+        let stacks = stacks(memory, &goroutines, &on_thread, is_still, recycled.stacks)?;
         let channels = channels(memory, layout, &heap, &goroutines)?;
         let variables = variables(memory, attached)?;
         let kept = queues::read(memory, layout, globals, &heap)?;
@@ -212,6 +212,7 @@ fn stacks(
     memory: &dyn Memory,
     goroutines: &[Goroutine],
     on_thread: &FxHashMap<usize, Resume>,
+    is_still: bool,
     recycled: Buffer,
 ) -> Result<Stacks, String> {
     let mut stacks = Stacks::default();
@@ -238,6 +239,9 @@ fn stacks(
         for (part, copy) in parts.iter().zip(&mut stacks.parts) {
             let Some((_, range)) = copy else { continue };
             if memory.read(part.start, &mut bytes[range.clone()]).is_err() {
+                if is_still {
+                    return Err(format!("a stack at {:#x} can't be read", part.start));
+                }
                 *copy = None;
             }
         }
