@@ -4,6 +4,7 @@ mod corpus;
 mod damage;
 mod packages;
 mod parser;
+mod types;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -19,6 +20,8 @@ use crate::releases::{RELEASES, toolchain};
 pub(crate) enum Oracle {
     /// Compare every file with what go/parser makes of it, node by node.
     Parser(corpus::Args),
+    /// Compare the types of what matters for concurrency with go/types.
+    Types(corpus::Args),
     /// Compare which files belong to which package with what go list says.
     Packages(corpus::Args),
     /// Damage files, and see that what is away from the damage comes out unchanged.
@@ -28,6 +31,7 @@ pub(crate) enum Oracle {
 pub(crate) fn run(oracle: &Oracle) -> anyhow::Result<()> {
     match oracle {
         Oracle::Parser(args) => parser::run(args),
+        Oracle::Types(args) => types::run(args),
         Oracle::Packages(args) => packages::run(args),
         Oracle::Damage(args) => damage::run(args),
     }

@@ -98,8 +98,8 @@ impl World {
                 Some((Selected::Field { of: ty.clone(), name }, field.ty.clone()))
             }
             Type::Interface(_) => {
-                let method = self.abstract_method(ty, name, 0)?;
-                Some((Selected::Abstract { of: ty.clone(), name }, method))
+                let (of, method) = self.abstract_method(ty, name, 0)?;
+                Some((Selected::Abstract { of, name }, method))
             }
             _ => None,
         }
@@ -118,18 +118,20 @@ impl World {
         Some(FuncId { file, decl: method.decl })
     }
 
-    /// A method of an interface, or of one that it embeds.
-    fn abstract_method(&self, ty: &Type, name: Name, depth: u32) -> Option<Type> {
+    /// A method of an interface, or of one that it embeds: the interface that declares it, and its type.
+    fn abstract_method(&self, ty: &Type, name: Name, depth: u32) -> Option<(Type, Type)> {
         if depth > MAX_METHODS_DEPTH {
             return None;
         }
         if matches!(ty, Type::Error) {
             let results = vec![Type::Basic(crate::types::Basic::String)];
             let is_it = name == "Error";
-            return is_it.then(|| Type::Func(Arc::new(Signature { results, ..Signature::default() })));
+            let method = || Type::Func(Arc::new(Signature { results, ..Signature::default() }));
+            return is_it.then(|| (Type::Error, method()));
         }
         let Type::Interface(interface) = self.underlying(ty) else { return None };
-        let own = interface.methods.iter().find(|(own, _)| *own == name).map(|(_, ty)| ty.clone());
+        let own = interface.methods.iter().find(|(own, _)| *own == name);
+        let own = own.map(|(_, method)| (ty.clone(), method.clone()));
         own.or_else(|| interface.embedded.iter().find_map(|ty| self.abstract_method(ty, name, depth + 1)))
     }
 }
