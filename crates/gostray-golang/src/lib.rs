@@ -14,12 +14,14 @@
 //! | `module` | `go.mod`, `go.work`, `vendor`, the module cache, GOROOT: which folder has a package |
 //! | `package` | files that share a scope, and all packages that were loaded |
 //! | `types` | types, on demand: what is declared, what expressions have, what selectors select |
+//! | `flow` | control flow of functions, through what is deferred, to the ways they can end |
 //!
 //! Everything is named by small numbers within its file. What is known of an expression is kept in tables
 //! by its number; the tree itself is never changed.
 
 pub mod ast;
 pub mod build;
+pub mod flow;
 mod lexer;
 pub mod module;
 mod name;

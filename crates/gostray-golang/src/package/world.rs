@@ -9,13 +9,14 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::build::Context;
+use crate::flow::Ending;
 use crate::module::{Origin, Workspace};
 use crate::name::Name;
 use crate::package::folder::FolderFiles;
 use crate::package::scope::scope;
 use crate::package::{FileId, Package, PackageId, SourceFile};
 use crate::parser::Bodies;
-use crate::types::Tables;
+use crate::types::{FileTypes, FuncId, Table, Tables};
 
 /// Something that could not be read, and is missing from what is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,12 @@ pub struct World {
     imports: Mutex<Imports>,
     notes: Mutex<BTreeSet<Note>>,
     pub(crate) tables: Tables,
+    /// How functions end that do not return.
+    pub(crate) endings: Table<FuncId, Option<Ending>>,
+    /// The types of files, where functions were looked into.
+    types: Table<FileId, Arc<FileTypes>>,
+    /// Packages that were read without bodies, with them.
+    whole: Table<PackageId, PackageId>,
 }
 
 impl World {
@@ -53,6 +60,9 @@ impl World {
             imports: Mutex::default(),
             notes: Mutex::default(),
             tables: Tables::default(),
+            endings: Table::default(),
+            types: Table::default(),
+            whole: Table::default(),
         }
     }
 
@@ -139,6 +149,35 @@ impl World {
             let path = if is_vendored { Name::new(&format!("vendor/{path}")) } else { path };
             Some(self.add(path, &folder, origin, files.package))
         })
+    }
+
+    /// The types of a file, found once.
+    #[must_use]
+    pub fn types_of(&self, file: FileId) -> Arc<FileTypes> {
+        if let Some(known) = self.types.get(&file) {
+            return known;
+        }
+        let found = Arc::new(FileTypes::of(self, file));
+        self.types.set(file, Arc::clone(&found));
+        found
+    }
+
+    /// A function of a package that was read without bodies, with its body: that of a second reading,
+    /// whose types are not those of the first.
+    #[must_use]
+    pub fn with_body(&self, function: FuncId) -> Option<FuncId> {
+        let package = self.package(function.file.package);
+        let whole = self.whole.get(&package.id).unwrap_or_else(|| {
+            let files = FolderFiles::read(&package.folder, &self.context, false, Bodies::Parse);
+            let whole = self.add(package.path, &package.folder, package.origin, files.package);
+            self.whole.set(package.id, whole);
+            whole
+        });
+        let file = FileId { package: whole, file: function.file.file };
+        let (from, to) = (&self.file(function.file).file, &self.package(whole).files.get(file.file as usize)?.file);
+        // Declarations of a file keep their order.
+        let at = from.decls.iter().position(|decl| *decl == function.decl)?;
+        Some(FuncId { file, decl: *to.decls.get(at)? })
     }
 
     /// A package.

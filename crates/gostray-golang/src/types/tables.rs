@@ -20,11 +20,11 @@ impl<K, V> Default for Table<K, V> {
 }
 
 impl<K: Eq + Hash, V: Clone> Table<K, V> {
-    pub(super) fn get(&self, key: &K) -> Option<V> {
+    pub(crate) fn get(&self, key: &K) -> Option<V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    pub(super) fn set(&self, key: K, value: V) {
+    pub(crate) fn set(&self, key: K, value: V) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
 }
