@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "developer commands print")]
 
 mod bench;
+mod bench_golang;
 mod bench_process;
 mod golden;
 mod layouts;
@@ -26,6 +27,8 @@ enum Command {
 enum Task {
     /// Measure reading speed and memory beside panicparse and go tool pprof.
     Bench(bench::Args),
+    /// Measure the Go front end beside Go's own parser.
+    BenchGolang(bench_golang::Args),
     /// Measure what proving costs a process, from inside it, beside its own leak profile and dump.
     BenchProcess(bench_process::Args),
     /// Take the golden dumps again: fixtures/golden/dumps.
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
     let Command::Task(task) = Command::parse();
     match task {
         Task::Bench(args) => bench::run(&args),
+        Task::BenchGolang(args) => bench_golang::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Layouts(args) => layouts::run(&args),

@@ -1,6 +1,6 @@
 //! Comparing the Go front end with Go's own packages, on real code.
 
-mod corpus;
+pub(crate) mod corpus;
 mod damage;
 mod packages;
 mod parser;
@@ -38,12 +38,12 @@ pub(crate) fn run(oracle: &Oracle) -> anyhow::Result<()> {
 }
 
 /// The newest toolchain that gostray knows: its packages are the oracle.
-fn newest() -> anyhow::Result<Toolchain> {
+pub(crate) fn newest() -> anyhow::Result<Toolchain> {
     toolchain(RELEASES[RELEASES.len() - 1])
 }
 
 /// Builds the Go program that asks Go's own packages.
-fn build(go: &Toolchain, name: &str, folder: &std::path::Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn build(go: &Toolchain, name: &str, folder: &std::path::Path) -> anyhow::Result<PathBuf> {
     let executable = folder.join(name);
     let source = checkout().join("xtask/oracles").join(name);
     let built = go.command().current_dir(source).args(["build", "-o"]).arg(&executable).arg("main.go").output()?;

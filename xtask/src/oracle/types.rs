@@ -11,6 +11,7 @@ use gostray_golang::ast::{ExprId, ExprKind};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{FileId, World};
+use gostray_golang::pool;
 use gostray_golang::types::{FileTypes, Selected, Type};
 use gostray_toolchain::Toolchain;
 use rayon::prelude::*;
@@ -111,11 +112,13 @@ fn compare(
     let loaded = world.load(&folders, false, &|| {});
     let files: Vec<FileId> =
         loaded.iter().flat_map(|id| world.package(*id).files().map(|(file, _)| file).collect::<Vec<_>>()).collect();
-    let found: Vec<(BTreeMap<String, Tally>, Vec<String>)> = files
-        .par_iter()
-        .filter_map(|file| Some((file, facts.get(&world.file(*file).path)?)))
-        .map(|(file, facts)| of_file(&world, *file, facts))
-        .collect();
+    let found: Vec<(BTreeMap<String, Tally>, Vec<String>)> = pool().install(|| {
+        files
+            .par_iter()
+            .filter_map(|file| Some((file, facts.get(&world.file(*file).path)?)))
+            .map(|(file, facts)| of_file(&world, *file, facts))
+            .collect()
+    });
     let mut total: BTreeMap<String, Tally> = BTreeMap::new();
     let mut shown = 0;
     for (tallies, differences) in found {

@@ -16,6 +16,7 @@ use crate::package::folder::FolderFiles;
 use crate::package::scope::scope;
 use crate::package::{FileId, Package, PackageId, SourceFile};
 use crate::parser::Bodies;
+use crate::pool::pool;
 use crate::types::{FileTypes, FuncId, Table, Tables};
 
 /// Something that could not be read, and is missing from what is known.
@@ -69,12 +70,14 @@ impl World {
     /// Loads the packages of folders with all that is in them, tests included where they are wanted;
     /// `progress` hears of every folder. They come in the order of the folders.
     pub fn load(&self, folders: &[PathBuf], tests: bool, progress: &(dyn Fn() + Sync)) -> Vec<PackageId> {
-        let read = folders.par_iter().map(|folder| {
-            let files = FolderFiles::read(folder, &self.context, tests, Bodies::Parse);
-            progress();
-            files
+        let read: Vec<FolderFiles> = pool().install(|| {
+            let read = folders.par_iter().map(|folder| {
+                let files = FolderFiles::read(folder, &self.context, tests, Bodies::Parse);
+                progress();
+                files
+            });
+            read.collect()
         });
-        let read: Vec<FolderFiles> = read.collect();
         let mut loaded = Vec::new();
         for (folder, files) in folders.iter().zip(read) {
             let path = self.workspace.import_path(folder).unwrap_or_else(|| folder.display().to_string());
