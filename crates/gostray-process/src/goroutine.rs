@@ -44,6 +44,7 @@ pub(crate) struct Fields {
     waiting: usize,
     defers: usize,
     panics: usize,
+    context: usize,
 }
 
 impl Fields {
@@ -69,6 +70,7 @@ impl Fields {
             waiting: field("waiting"),
             defers: field("_defer"),
             panics: field("_panic"),
+            context: field("sched.ctxt"),
         }
     }
 }
@@ -98,6 +100,8 @@ pub(crate) struct Goroutine {
     pub(crate) waiting: u64,
     pub(crate) defers: u64,
     pub(crate) panics: u64,
+    /// The closure that it will go on at the start of: a register that is saved with it.
+    pub(crate) context: u64,
     labels: u64,
 }
 
@@ -143,6 +147,7 @@ impl Goroutine {
             waiting: field(fields.waiting),
             defers: field(fields.defers),
             panics: field(fields.panics),
+            context: field(fields.context),
             labels: field(fields.labels),
         }))
     }

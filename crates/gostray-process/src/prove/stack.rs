@@ -175,6 +175,9 @@ impl Scan<'_, '_, '_> {
             at = link;
         }
         self.pointer(self.goroutine.panics);
+        // A closure that was interrupted before its first instruction is held by this alone, and may lie
+        // on the stack.
+        self.pointer(self.goroutine.context);
     }
 
     /// Stack objects that something reached points to, and what they point to in turn.
