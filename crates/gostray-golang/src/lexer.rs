@@ -231,7 +231,7 @@ impl<'s> Lexer<'s> {
     fn check_line_directive(&mut self, start: usize) {
         let text = &self.source[start..self.at];
         let is_line = text.starts_with(b"//line ") && (start == 0 || self.source[start - 1] == b'\n');
-        if !is_line && !(text.starts_with(b"/*line ") && text.ends_with(b"*/")) {
+        if !(is_line || text.starts_with(b"/*line ") && text.ends_with(b"*/")) {
             return;
         }
         let text = if is_line { text.trim_ascii_end_of_line() } else { &text[..text.len() - 2] };
@@ -566,7 +566,7 @@ fn implicit(at: usize) -> Lexeme {
 
 /// Where a `_` of a number stands that is not between digits.
 fn invalid_separator(text: &[u8]) -> Option<usize> {
-    let prefix = text.get(1).filter(|_| text[0] == b'0').map(|byte| byte.to_ascii_lowercase());
+    let prefix = text.get(1).filter(|_| text[0] == b'0').map(u8::to_ascii_lowercase);
     let has_prefix = matches!(prefix, Some(b'x' | b'o' | b'b'));
     // A prefix counts as a digit.
     let (mut at, mut before) = if has_prefix { (2, b'0') } else { (0, b'.') };

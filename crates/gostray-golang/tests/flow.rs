@@ -1,7 +1,7 @@
 //! Control flow of a written set of functions, as people read it.
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gostray_golang::ast::{Body, DeclKind};
 use gostray_golang::build::Context;
@@ -18,7 +18,7 @@ fn graphs(name: &str) -> String {
     let workspace = Workspace::of(&folder, places).unwrap();
     let world =
         World::new(workspace, Context { system: "linux".into(), architecture: "amd64".into(), ..Context::default() });
-    let loaded = world.load(&[PathBuf::from(folder)], true, &|| {});
+    let loaded = world.load(&[folder], true, &|| {});
     let package = world.package(loaded[0]);
     let (id, source) = package.files().find(|(_, file)| file.path.ends_with(name)).unwrap();
     let types = world.types_of(id);

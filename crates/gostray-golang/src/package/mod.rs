@@ -23,7 +23,7 @@ use crate::name::Name;
 
 pub use file::{Import, SourceFile};
 pub use folder::FolderFiles;
-pub use pattern::{PatternError, folders};
+pub use pattern::{PatternError, Unread, folders};
 pub(crate) use scope::declared;
 pub use scope::{Item, ItemKind, Method};
 pub use world::{Note, World};

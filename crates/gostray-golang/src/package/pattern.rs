@@ -17,6 +17,9 @@ pub enum PatternError {
     NoPackage(String),
 }
 
+/// A folder that could not be looked into, and why.
+pub type Unread = (PathBuf, String);
+
 /// The folders that patterns name, in order, and the notes of what could not be looked into.
 ///
 /// # Errors
@@ -26,7 +29,7 @@ pub fn folders(
     workspace: &Workspace,
     base: &Path,
     patterns: &[String],
-) -> Result<(Vec<PathBuf>, Vec<(PathBuf, String)>), PatternError> {
+) -> Result<(Vec<PathBuf>, Vec<Unread>), PatternError> {
     let mut folders = BTreeSet::new();
     let mut unread = Vec::new();
     for pattern in patterns {
@@ -78,7 +81,7 @@ fn plain(path: &Path) -> PathBuf {
 
 /// The folders below one that have Go files, as `...` means them: not `testdata`, not `vendor`, not what
 /// begins with `.` or `_`, not other modules, and no links.
-fn tree(workspace: &Workspace, root: &Path, into: &mut BTreeSet<PathBuf>, unread: &mut Vec<(PathBuf, String)>) {
+fn tree(workspace: &Workspace, root: &Path, into: &mut BTreeSet<PathBuf>, unread: &mut Vec<Unread>) {
     let ignored: Vec<&PathBuf> = workspace.modules.iter().flat_map(|module| &module.ignore).collect();
     let mut pending = vec![root.to_owned()];
     while let Some(folder) = pending.pop() {

@@ -100,13 +100,11 @@ impl Bindings {
                 self.unify(world, parameters, &pattern.0, &ty.0, next);
                 self.unify(world, parameters, &pattern.1, &ty.1, next);
             }
-            (Type::Func(pattern), Type::Func(ty)) => {
-                // A generic function tells nothing of what it is used for.
-                if ty.type_parameters.is_empty() {
-                    let patterns = pattern.parameters.iter().chain(&pattern.results);
-                    for (pattern, ty) in patterns.zip(ty.parameters.iter().chain(&ty.results)) {
-                        self.unify(world, parameters, pattern, ty, next);
-                    }
+            // A generic function tells nothing of what it is used for.
+            (Type::Func(pattern), Type::Func(ty)) if ty.type_parameters.is_empty() => {
+                let patterns = pattern.parameters.iter().chain(&pattern.results);
+                for (pattern, ty) in patterns.zip(ty.parameters.iter().chain(&ty.results)) {
+                    self.unify(world, parameters, pattern, ty, next);
                 }
             }
             (Type::Struct(pattern), Type::Struct(ty)) => {
