@@ -1,10 +1,11 @@
 //! Calls that never return: found in the bodies of what is called.
 
-use crate::ast::Body;
-use crate::ast::{DeclKind, ExprId, ExprKind};
+use std::cell::Cell;
+
+use crate::ast::{Body, DeclKind, ExprId, ExprKind};
 use crate::flow::{Exit, Graph};
 use crate::package::World;
-use crate::types::{Builtin, FileTypes, FuncId, Object};
+use crate::types::{Builtin, FileTypes, FuncId, Object, Task, unless_running};
 
 /// How a call ends that does not return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +61,11 @@ fn of_call(world: &World, types: &FileTypes, call: ExprId, file: crate::package:
     }
 }
 
+thread_local! {
+    /// Was the search given up somewhere below?
+    static IS_CUT: Cell<bool> = const { Cell::new(false) };
+}
+
 fn of_graph(graph: &Graph) -> Option<Ending> {
     match graph.exits().as_slice() {
         exits if exits.contains(&Exit::Return) => None,
@@ -86,17 +92,34 @@ fn of_function(world: &World, function: FuncId, depth: u32) -> Option<Ending> {
         return known;
     }
     // What gives something returns, but for what is not worth the search.
-    if depth > MAX_DEPTH || decl_has_results(ast, decl.signature) {
+    if decl_has_results(ast, decl.signature) {
+        return None;
+    }
+    if depth > MAX_DEPTH {
+        IS_CUT.set(true);
         return None;
     }
     let found = match decl.body {
         Body::None => None,
         Body::Block(body) => {
-            // What leads back to itself returns as far as is known.
-            world.endings.set(function, None);
-            let types = world.types_of(function.file);
-            let graph = Graph::of(ast, body, &|call| of_call(world, &types, call, function.file, depth));
-            of_graph(&graph)
+            let outer = IS_CUT.replace(false);
+            let found = unless_running(Task::Ending(function), || {
+                let types = world.types_of(function.file);
+                let graph = Graph::of(ast, body, &|call| of_call(world, &types, call, function.file, depth));
+                of_graph(&graph)
+            });
+            let Some(found) = found else {
+                // What leads back to itself returns as far as is known.
+                IS_CUT.set(true);
+                return None;
+            };
+            // What was not looked into to the end is not kept: another thread may begin elsewhere.
+            let is_cut = IS_CUT.get();
+            IS_CUT.set(outer || is_cut);
+            if is_cut && depth > 1 {
+                return found;
+            }
+            found
         }
         // Most functions of dependencies return: those are looked into whose name says otherwise.
         Body::Skipped(_) if says_so(name.as_str()) => {

@@ -29,7 +29,7 @@ use crate::package::{FileId, PackageId};
 
 pub use infer::FileTypes;
 pub use select::{Selected, Selection};
-pub(crate) use tables::{Table, Tables};
+pub(crate) use tables::{Table, Tables, Task, unless_running};
 pub use universe::{Basic, Builtin};
 
 /// A type that is declared.

@@ -42,9 +42,11 @@ pub(crate) struct Tables {
 
 /// Something that is being found: what leads back to it is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Task {
+pub(crate) enum Task {
     Underlying(TypeDecl),
     Variable(VarId),
+    /// How a function ends that does not return.
+    Ending(FuncId),
 }
 
 thread_local! {
@@ -52,7 +54,7 @@ thread_local! {
 }
 
 /// Does something unless it is being done already.
-pub(super) fn unless_running<T>(task: Task, work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn unless_running<T>(task: Task, work: impl FnOnce() -> T) -> Option<T> {
     if !RUNNING.with_borrow_mut(|running| running.insert(task)) {
         return None;
     }
