@@ -184,10 +184,13 @@ fn server(answer: &'static [u8]) -> String {
 #[test]
 fn servers_that_give_no_profile() {
     for (answer, parts) in [
-        (&b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"[..], &["pprof.Index"][..]),
-        (b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", &["--header"]),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 33\r\n\r\n<!DOCTYPE html><title>Hi</title>\n", &["web page"]),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n\x1f\x8b", &["broke off"]),
+        (&b"HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"[..], &["pprof.Index"][..]),
+        (b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", &["--header"]),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 33\r\n\r\n<!DOCTYPE html><title>Hi</title>\n",
+            &["web page"],
+        ),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 500\r\n\r\n\x1f\x8b", &["broke off"]),
         (b"", &[]),
     ] {
         let run = gostray(&["inspect", &server(answer)]);
