@@ -175,12 +175,6 @@ impl Ast {
         self.exprs.len()
     }
 
-    /// How many statements there are.
-    #[must_use]
-    pub fn stmt_count(&self) -> usize {
-        self.stmts.len()
-    }
-
     /// Every expression, in the order in which it was parsed.
     pub fn exprs(&self) -> impl Iterator<Item = (ExprId, &Expr)> {
         self.exprs.iter().enumerate().map(|(at, expr)| (next_id(at), expr))

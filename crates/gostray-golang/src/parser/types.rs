@@ -71,17 +71,8 @@ impl Parser<'_> {
 
     fn type_instance(&mut self, ty: ExprId) -> ExprId {
         let open = self.expect(Token::BracketOpen);
-        self.expr_level += 1;
         let mark = self.mark();
-        while !matches!(self.at.token, Token::BracketClose | Token::Eof) {
-            let argument = self.ty();
-            self.keep(argument);
-            if !self.at_comma("type argument list", Token::BracketClose) {
-                break;
-            }
-            self.next();
-        }
-        self.expr_level -= 1;
+        self.type_arguments();
         let close = self.expect_closing(Token::BracketClose, "type argument list");
         if self.mark() == mark {
             self.error_expected(close, "type argument list");
@@ -91,6 +82,20 @@ impl Parser<'_> {
         let indices = self.list(mark);
         let span = Span { start: self.span(ty).start, end: close + 1 };
         self.expr(span, ExprKind::Index { x: ty, indices })
+    }
+
+    /// Keeps the types up to the bracket that closes them.
+    fn type_arguments(&mut self) {
+        self.expr_level += 1;
+        while !matches!(self.at.token, Token::BracketClose | Token::Eof) {
+            let argument = self.ty();
+            self.keep(argument);
+            if !self.at_comma("type argument list", Token::BracketClose) {
+                break;
+            }
+            self.next();
+        }
+        self.expr_level -= 1;
     }
 
     /// What follows `[`; the length may have been parsed already.
@@ -327,17 +332,8 @@ impl Parser<'_> {
                 let mark = self.mark();
                 self.keep(first);
                 if self.at_comma("type argument list", Token::BracketClose) {
-                    self.expr_level += 1;
                     self.next();
-                    while !matches!(self.at.token, Token::BracketClose | Token::Eof) {
-                        let argument = self.ty();
-                        self.keep(argument);
-                        if !self.at_comma("type argument list", Token::BracketClose) {
-                            break;
-                        }
-                        self.next();
-                    }
-                    self.expr_level -= 1;
+                    self.type_arguments();
                 }
                 let close = self.expect_closing(Token::BracketClose, "type argument list");
                 let indices = self.list(mark);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use crate::ast::{Ast, DeclKind, ExprId, ExprKind, FieldList, SignatureId, SpecKind};
-use crate::module::Origin;
 use crate::name::Name;
 use crate::package::{FileId, ItemKind, SourceFile, World};
 use crate::token::Token;
@@ -150,7 +149,7 @@ impl<'w> Scopes<'w> {
             ExprKind::Paren(inner) => return self.as_type(inner),
             ExprKind::Selector { x, selected } => {
                 let Object::Package(package) = self.lookup(ast.name(x)?)?.object else { return None };
-                match self.world.exported(package?, ast.name(selected)?)?.object {
+                match self.world.package_entry(package?, ast.name(selected)?)?.object {
                     Object::Type(ty) => ty,
                     _ => return None,
                 }
@@ -350,11 +349,6 @@ impl World {
         })
     }
 
-    /// The same for other packages, which see only what is exported.
-    pub(super) fn exported(&self, id: crate::package::PackageId, name: Name) -> Option<Entry> {
-        self.package_entry(id, name)
-    }
-
     /// The name of a declared type.
     #[must_use]
     pub fn type_name(&self, decl: TypeDecl) -> Name {
@@ -524,11 +518,5 @@ impl World {
         let Some(found) = found else { return Type::Unknown };
         self.tables.variables.set(constant, found.clone());
         found
-    }
-
-    /// The origin of the package of a file.
-    #[must_use]
-    pub fn origin(&self, file: FileId) -> Origin {
-        self.package(file.package).origin
     }
 }

@@ -73,7 +73,7 @@ impl Infer<'_> {
         let object = match ast[callee].kind {
             ExprKind::Ident(name) => self.scopes.lookup(name)?.object,
             ExprKind::Selector { x, selected } => match self.scopes.lookup(ast.name(x)?)?.object {
-                Object::Package(Some(id)) => self.world().exported(id, ast.name(selected)?)?.object,
+                Object::Package(Some(id)) => self.world().package_entry(id, ast.name(selected)?)?.object,
                 _ => return None,
             },
             _ => return None,

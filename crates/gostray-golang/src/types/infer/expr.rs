@@ -115,7 +115,7 @@ impl Infer<'_> {
             && let Object::Package(id) = package.object
         {
             self.known.objects.insert(x, Object::Package(id));
-            let Some(entry) = id.and_then(|id| self.world().exported(id, name)) else { return Type::Unknown };
+            let Some(entry) = id.and_then(|id| self.world().package_entry(id, name)) else { return Type::Unknown };
             let ty = match &entry.object {
                 Object::Type(ty) => ty.clone(),
                 _ => entry.ty,
