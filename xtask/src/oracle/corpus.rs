@@ -23,6 +23,9 @@ pub(crate) const MODULES: &[&str] = &[
 pub(crate) struct Args {
     /// Folders to compare in the stead of Go's own code and the modules
     folders: Vec<PathBuf>,
+    /// Compare Go's own code alone
+    #[arg(long, conflicts_with = "folders")]
+    std: bool,
 }
 
 impl Args {
@@ -32,6 +35,9 @@ impl Args {
             return Ok(self.folders.iter().map(|folder| (folder.display().to_string(), folder.clone())).collect());
         }
         let mut folders = vec![("GOROOT/src".to_owned(), go.root()?.join("src"))];
+        if self.std {
+            return Ok(folders);
+        }
         let test = go.root()?.join("test");
         // A toolchain that go fetched comes without its tests.
         let test = if test.is_dir() { test } else { Path::new("/usr/local/go/test").to_owned() };
