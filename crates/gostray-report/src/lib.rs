@@ -5,6 +5,7 @@
 
 mod agent;
 mod concise;
+mod findings;
 mod full;
 mod json;
 mod processes;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use gostray_model::{Diff, Snapshot};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 
+pub use findings::{FindingsFormat, FindingsReport};
 pub use json::schema;
 pub use processes::{ProcessRow, write_processes, write_processes_json};
 

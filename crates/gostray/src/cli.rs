@@ -48,6 +48,8 @@ impl Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Find goroutine leaks in Go source, prove the path, hand over the fix
+    Check(Check),
     /// Group and judge the goroutines of a service, a process or a saved dump
     Inspect(Inspect),
     /// Prove which goroutines of a process can never run again, and show who holds the others
@@ -73,6 +75,51 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of `--format json`
     Schema,
+}
+
+/// Find goroutine leaks in Go source, prove the path, hand over the fix.
+///
+/// Nothing is built or run: source is read as it lies on disk. Packages are named as for the go
+/// command; without any, it is ./... .
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray check\n  \
+    gostray check ./internal/... --format concise\n  \
+    gostray check -C ../shop -tags integration")]
+pub(crate) struct Check {
+    /// Packages: ./..., a folder, an import path, a file
+    #[arg(value_name = "PACKAGES")]
+    pub(crate) patterns: Vec<String>,
+    /// Go to this folder first
+    #[arg(long = "directory", short = 'C', value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Build tags, separated by commas
+    #[arg(long, value_name = "TAGS")]
+    pub(crate) tags: Vec<String>,
+    /// Look into tests, too
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
+          require_equals = true, default_missing_value = "true")]
+    pub(crate) tests: bool,
+    /// How to show the findings
+    #[arg(long, value_enum, default_value_t = CheckFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: CheckFormat,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 0 even if there are findings
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+/// A way to show findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people: each with its story, in the source
+    Full,
+    /// One clickable line a finding
+    Concise,
+    /// gostray.findings/v1
+    Json,
 }
 
 /// Group and judge the goroutines of a service, a process or a saved dump.
@@ -292,8 +339,10 @@ pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> impl Iterator<It
         }
         Some("-json") if is_ps => "--json".into(),
         Some("-json") => "--format=json".into(),
-        Some(flag @ ("-focus" | "-ignore" | "-help" | "-version")) => format!("-{flag}").into(),
-        Some(flag) if flag.starts_with("-focus=") || flag.starts_with("-ignore=") => format!("-{flag}").into(),
+        Some(flag @ ("-focus" | "-ignore" | "-help" | "-version" | "-tags" | "-tests")) => format!("-{flag}").into(),
+        Some(flag) if ["-focus=", "-ignore=", "-tags=", "-tests="].iter().any(|own| flag.starts_with(own)) => {
+            format!("-{flag}").into()
+        }
         _ => arg,
     })
 }

@@ -1,10 +1,10 @@
 //! Integers that are known before the program runs: lengths of arrays, room of channels.
 
-use crate::ast::{ExprId, ExprKind, LiteralKind, SpecKind};
-use crate::package::{FileId, ItemKind};
+use crate::ast::{ExprId, ExprKind, LiteralKind, Node, SpecKind, Walk};
+use crate::package::{FileId, ItemKind, World};
 use crate::token::Token;
 use crate::types::declared::Scopes;
-use crate::types::{Object, Type};
+use crate::types::{FileTypes, Object, Type};
 
 /// Constants that are defined by others deeper than this are given up.
 const MAX_DEPTH: u32 = 100;
@@ -86,6 +86,29 @@ impl Scopes<'_> {
         let SpecKind::Value { iota, .. } = ast[spec].kind else { return None };
         let SpecKind::Value { values, .. } = ast[values].kind else { return None };
         scopes.integer_in(ast.at(values, at as usize)?, Some(iota), depth + 1)
+    }
+}
+
+impl World {
+    /// The value of an expression of a function, if it is an integer constant: literals, constants of
+    /// packages, and what is made of them; constants that functions declare are not known.
+    #[must_use]
+    pub fn integer(&self, types: &FileTypes, file: FileId, expr: ExprId) -> Option<i128> {
+        let scopes = Scopes::of(self, file);
+        let ast = scopes.ast();
+        // A name may be hidden by a local one: only what the file means by it counts.
+        let mut is_hidden = false;
+        ast.walk(Node::Expr(expr), 0, &mut |node, _| {
+            if let Node::Expr(inner) = node
+                && let Some(name) = ast.name(inner)
+            {
+                is_hidden |= matches!(types.objects.get(&inner), Some(Object::Var(_)));
+                is_hidden |= matches!(types.objects.get(&inner), Some(Object::Const))
+                    && !matches!(scopes.lookup(name).map(|entry| entry.object), Some(Object::Const) | None);
+            }
+            Walk::Into
+        });
+        if is_hidden { None } else { scopes.integer(expr) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod check;
 mod demo;
 mod diff;
 mod doctor;
@@ -17,6 +18,7 @@ use crate::output;
 /// Runs a command.
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
+        Command::Check(args) => check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),

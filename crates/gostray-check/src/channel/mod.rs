@@ -1,0 +1,22 @@
+//! The story of a channel: where it is made, who sends on it, receives from it and closes it, and how
+//! often.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `story` | a channel that a function makes and keeps to itself and its goroutines |
+//! | `count` | how often something is done on a way through a function |
+//! | `stranded` | ways on which a sender, or a receiver, is left behind |
+//! | `close` | a close by the only sender, as a fix |
+//! | `room` | room for every sender, as a fix |
+
+mod close;
+mod count;
+mod room;
+mod story;
+mod stranded;
+
+pub(crate) use close::{close_after, indent, insert_after, insert_first, statement};
+pub(crate) use count::{MANY, most};
+pub(crate) use room::make_room;
+pub(crate) use story::{Act, Goroutine, Room, Story, stories};
+pub(crate) use stranded::{Shape, Stranded, stranded_receivers, stranded_senders};

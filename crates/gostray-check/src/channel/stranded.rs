@@ -1,0 +1,634 @@
+//! Ways on which somebody waits for ever: a sender that nobody receives from, a receiver that nobody
+//! sends to.
+
+use gostray_golang::ast::{ExprId, StmtId, StmtKind};
+use gostray_golang::flow::{BlockId, Edge, Exit, Step};
+
+use crate::actor::{Manner, loop_around};
+use crate::channel::count::{MANY, most};
+use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
+use crate::path::{Watch, Way, search};
+use crate::program::{Body, Cell, Event, Known, What};
+
+/// In what way somebody is left behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Shape {
+    /// A way out leaves before anything is received.
+    EarlyReturn,
+    /// A `select` gives up: its other case is chosen.
+    GivesUp,
+    /// Several send, and fewer are received than that.
+    FirstWins,
+    /// A loop that receives is left before its end.
+    PartialCollect,
+    /// Nobody ever receives.
+    NoReceiver,
+    /// One goroutine sends more than is received.
+    MoreThanReceived,
+    /// A producer sends on and on, and its consumer has left.
+    StuckProducer,
+    /// The send is in a deferred call.
+    InDefer,
+    /// `Wait` comes before what the goroutines need to go on.
+    WaitsFirst,
+    /// Nobody ever sends or closes.
+    NoSender,
+    /// Nobody closes what is ranged over.
+    Unclosed,
+    /// A way out misses to send or close.
+    CloseMissed,
+}
+
+/// Somebody who waits for ever.
+#[derive(Debug, Clone)]
+pub(crate) struct Stranded<'s, 'p> {
+    pub(crate) story: &'s Story<'p>,
+    pub(crate) shape: Shape,
+    /// The goroutine that waits; the owner itself if there is none.
+    pub(crate) goroutine: Option<&'s Goroutine>,
+    /// Where it waits.
+    pub(crate) deed: &'s Deed,
+    /// The way that leaves it, and the function it goes through.
+    pub(crate) way: Option<(Body<'p>, Way)>,
+    /// How many values are sent at most; [`MANY`] if it is not known.
+    pub(crate) sends: u8,
+    /// Is every step of it certain?
+    pub(crate) is_certain: bool,
+}
+
+/// What happens at an event of the owner.
+#[derive(Debug, Clone, Copy, Default)]
+struct Effect {
+    sends: u8,
+    receives: u8,
+    is_drained: bool,
+    closes: bool,
+}
+
+/// The events of the owner that matter to a channel.
+struct Supply<'s, 'p> {
+    story: &'s Story<'p>,
+    /// Heads of loops that receive: left by their end, they have received all.
+    loops: Vec<BlockId>,
+    /// Receives of loops without end: nobody knows how many.
+    endless: Vec<ExprId>,
+    waits: Vec<Cell>,
+}
+
+/// Does the function end with anything left behind?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Left {
+    sends: u8,
+    receives: u8,
+    is_drained: bool,
+}
+
+impl<'s, 'p> Supply<'s, 'p> {
+    fn of(story: &'s Story<'p>) -> Self {
+        let owner = &story.owner;
+        let (mut loops, mut endless) = (Vec::new(), Vec::new());
+        for deed in story.own(Act::Receive).filter(|deed| deed.links.is_empty()) {
+            match loop_around(owner, deed.operation.expr).and_then(|stmt| head(owner, stmt)) {
+                Some(block) => loops.push(block),
+                None if loop_around(owner, deed.operation.expr).is_some() => endless.push(deed.operation.expr),
+                None => {}
+            }
+        }
+        for deed in story.own(Act::Range).filter(|deed| deed.links.is_empty()) {
+            if let crate::program::Usage::Range(stmt) = deed.operation.usage
+                && let Some(block) = head(owner, stmt)
+            {
+                loops.push(block);
+            }
+        }
+        let waits = story.goroutines.iter().flat_map(|goroutine| done_for(owner, goroutine)).collect();
+        Self { story, loops, endless, waits }
+    }
+
+    fn effect(&self, event: &Event) -> Effect {
+        let (story, owner) = (self.story, &self.story.owner);
+        let mut effect = Effect::default();
+        for goroutine in &story.goroutines {
+            let first = goroutine.links[0];
+            let is_here = match event.what {
+                What::Go { call } | What::Call { call } => call == first.call && first.manner != Manner::Deferred,
+                What::Deferred { call } => call == first.call && first.manner == Manner::Deferred,
+                _ => false,
+            };
+            if is_here {
+                let is_nested_many = goroutine.is_many && loop_around(owner, first.call).is_none();
+                let sends = story.most(goroutine, Act::Send);
+                let sends = if is_nested_many && sends > 0 { MANY } else { sends };
+                effect.sends = effect.sends.saturating_add(sends);
+            }
+        }
+        for deed in &story.deeds {
+            if deed.links.iter().any(|link| link.manner == Manner::Spawned) || !Story::is_done_at(owner, event, deed, 0)
+            {
+                continue;
+            }
+            match (deed.act, deed.links.is_empty()) {
+                (Act::Send, _) => effect.sends = effect.sends.saturating_add(1),
+                (Act::Receive, true) if !self.endless.contains(&deed.operation.expr) => effect.receives += 1,
+                (Act::Receive, _) | (Act::Range, false) => effect.is_drained = true,
+                (Act::Range, true) => {}
+                (Act::Close, _) => effect.closes = true,
+            }
+        }
+        effect
+    }
+}
+
+/// The head of a loop, where it is decided whether it goes on; none for `for { … }`.
+fn head(body: &Body<'_>, stmt: StmtId) -> Option<BlockId> {
+    let flow = body.flow();
+    let condition = match body.ast()[stmt].kind {
+        StmtKind::For { condition, .. } => Some(Step::Expr(condition?)),
+        _ => Some(Step::Stmt(stmt)),
+    }?;
+    let is_head = |step: Option<&Step>| step == Some(&condition);
+    flow.graph.blocks().find(|(_, block)| is_head(block.steps.last())).map(|(id, _)| id)
+}
+
+/// The wait groups that a goroutine is done for.
+fn done_for(owner: &Body<'_>, goroutine: &Goroutine) -> Vec<Cell> {
+    let program = owner.program;
+    let mut cells = Vec::new();
+    let (spawner, call) = goroutine.spawn();
+    let spawner = program.body(spawner);
+    if let Some(Known::WaitGo | Known::GroupGo | Known::GroupTryGo) = spawner.known(call) {
+        cells.extend(spawner.receiver(call).and_then(|receiver| spawner.cell(receiver)));
+    }
+    let root = program.body(goroutine.root());
+    for (_, event) in root.flow().all() {
+        if let What::Call { call } | What::Deferred { call } = event.what
+            && root.known(call) == Some(Known::Done)
+        {
+            cells.extend(root.receiver(call).and_then(|receiver| root.cell(receiver)));
+        }
+    }
+    cells
+}
+
+struct Senders<'s, 'p> {
+    supply: Supply<'s, 'p>,
+    room: u64,
+}
+
+impl Senders<'_, '_> {
+    fn is_left(&self, state: &Left) -> bool {
+        if state.is_drained || state.sends == 0 {
+            return false;
+        }
+        // How many a loop sends is not known: perhaps no more than there is room for.
+        if state.sends >= MANY && self.room > 0 {
+            return false;
+        }
+        u64::from(state.sends) > u64::from(state.receives) + self.room
+    }
+}
+
+impl Watch for Senders<'_, '_> {
+    type State = Left;
+
+    fn start(&self) -> Left {
+        Left { sends: 0, receives: 0, is_drained: false }
+    }
+
+    fn event(&self, mut state: Left, event: &Event) -> Option<Left> {
+        // A new channel is made: what was sent on the one before is another story.
+        let effect = self.supply.effect(event);
+        state.sends = state.sends.saturating_add(effect.sends).min(MANY);
+        state.receives = state.receives.saturating_add(effect.receives).min(MANY - 1);
+        state.is_drained |= effect.is_drained || effect.closes;
+        Some(state)
+    }
+
+    fn edge(&self, mut state: Left, from: BlockId, edge: Edge) -> Option<Left> {
+        if self.supply.loops.contains(&from) {
+            match edge {
+                Edge::Done | Edge::False => state.is_drained = true,
+                Edge::Element if self.is_range(from) => {
+                    state.receives = state.receives.saturating_add(1).min(MANY - 1);
+                }
+                _ => {}
+            }
+        }
+        Some(state)
+    }
+
+    fn is_found(&self, state: &Left, exit: Exit) -> bool {
+        exit == Exit::Return && self.is_left(state)
+    }
+
+    fn is_found_before(&self, state: &Left, event: &Event) -> bool {
+        let What::Call { call } = event.what else { return false };
+        let owner = &self.supply.story.owner;
+        let is_wait = matches!(owner.known(call), Some(Known::Wait | Known::GroupWait));
+        is_wait
+            && self.is_left(state)
+            && owner
+                .receiver(call)
+                .and_then(|receiver| owner.cell(receiver))
+                .is_some_and(|cell| self.supply.waits.contains(&cell))
+    }
+}
+
+impl Senders<'_, '_> {
+    /// Is the loop with this head one over the channel itself?
+    fn is_range(&self, head: BlockId) -> bool {
+        let owner = &self.supply.story.owner;
+        owner.flow().events[head.index()].iter().any(|event| {
+            matches!(event.what, What::Range { .. })
+                && self
+                    .supply
+                    .story
+                    .own(Act::Range)
+                    .any(|deed| deed.links.is_empty() && Story::is_done_at(owner, event, deed, 0))
+        })
+    }
+}
+
+/// Goroutines, or the owner, that send and nobody receives.
+pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
+    if !story.is_whole() || !story.has(Act::Send) {
+        return None;
+    }
+    let owner = &story.owner;
+    let Room::Values(room) = story.room else { return length_room(story) };
+    let sender = story.goroutines.iter().find_map(|g| Some((g, story.first_certain(g, Act::Send)?)));
+    let own = story.own(Act::Send).find(|deed| deed.is_certain);
+    if !story.has(Act::Receive) && !story.has(Act::Range) {
+        return no_receiver(story, room, sender, own);
+    }
+    // What other goroutines receive is not followed.
+    let is_received_elsewhere = story.goroutines.iter().any(|goroutine| {
+        story.of_goroutine(goroutine, Act::Receive).chain(story.of_goroutine(goroutine, Act::Range)).next().is_some()
+    });
+    let nested = story.deeds.iter().any(|deed| {
+        deed.links.iter().filter(|link| link.manner == Manner::Spawned).count() > 1
+            && matches!(deed.act, Act::Receive | Act::Range)
+    });
+    if is_received_elsewhere || nested || owner.is_main() || story.trail.is_shared {
+        return None;
+    }
+    let (goroutine, deed) = sender?;
+    let watch = Senders { supply: Supply::of(story), room };
+    let way = search(owner, &watch)?;
+    let (sends, receives) = along(&watch, &way);
+    let shape = if way.before.is_some() {
+        Shape::WaitsFirst
+    } else if deed.is_deferred {
+        Shape::InDefer
+    } else {
+        shape(story, goroutine, &way, receives)
+    };
+    Some(Stranded {
+        story,
+        shape,
+        goroutine: Some(goroutine),
+        deed,
+        way: Some((owner.clone(), way)),
+        sends,
+        is_certain: true,
+    })
+}
+
+/// The most that is sent, and what is received, on a way.
+fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, u8) {
+    let story = watch.supply.story;
+    let owner = &story.owner;
+    let flow = owner.flow();
+    let mut state = watch.start();
+    for block in way.edges.iter().map(|(block, _)| *block).chain([way.last]) {
+        for event in &flow.events[block.index()] {
+            if let Some(next) = watch.event(state, event) {
+                state = next;
+            }
+        }
+    }
+    // Spawned in a loop: as many as it runs.
+    let is_many = story.goroutines.iter().any(|g| g.is_many && story.most(g, Act::Send) > 0);
+    let most_sent = most(owner, &|event| watch.supply.effect(event).sends);
+    (if is_many { MANY } else { most_sent.max(state.sends) }, state.receives)
+}
+
+fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, receives: u8) -> Shape {
+    let owner = &story.owner;
+    let ast = owner.ast();
+    let senders = story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).count();
+    let per_goroutine = story.most(goroutine, Act::Send);
+    let is_several = senders > 1 || goroutine.is_many;
+    let is_looped =
+        story.own(Act::Receive).any(|deed| deed.links.is_empty() && loop_around(owner, deed.operation.expr).is_some())
+            || story.own(Act::Range).next().is_some();
+    // The last choice of a `select` that could have received.
+    let gave_up = way.edges.iter().rev().find_map(|(_, edge)| match edge {
+        Edge::Clause(clause) => match ast[*clause].kind {
+            StmtKind::Comm { .. } => Some(*clause),
+            _ => None,
+        },
+        _ => None,
+    });
+    let gave_up = gave_up.is_some_and(|clause| gives_up(story, clause));
+    match () {
+        () if per_goroutine >= MANY => Shape::StuckProducer,
+        () if receives == 0 && gave_up => Shape::GivesUp,
+        () if is_several && gave_up && is_looped => Shape::PartialCollect,
+        () if is_several && is_looped && receives > 0 => Shape::PartialCollect,
+        () if is_several && receives > 0 => Shape::FirstWins,
+        () if receives == 0 => Shape::EarlyReturn,
+        () => Shape::MoreThanReceived,
+    }
+}
+
+/// Was another case chosen than the one that receives from the channel?
+fn gives_up(story: &Story<'_>, clause: StmtId) -> bool {
+    let owner = &story.owner;
+    let select = |stmt: StmtId| match owner.tree.around_stmt(stmt) {
+        crate::program::Parent::Stmt(block) => Some(block),
+        _ => None,
+    };
+    let block = select(clause);
+    story.own(Act::Receive).any(|deed| {
+        let crate::program::Usage::Receive(receive) = deed.operation.usage else { return false };
+        let mut at = owner.tree.directly_around(receive);
+        while let crate::program::Parent::Expr(outer) = at {
+            at = owner.tree.directly_around(outer);
+        }
+        let crate::program::Parent::Stmt(comm) = at else { return false };
+        match owner.tree.around_stmt(comm) {
+            crate::program::Parent::Stmt(own) => own != clause && select(own) == block,
+            _ => false,
+        }
+    })
+}
+
+/// Room for as many as there are elements is enough for one send for each of them.
+fn length_room<'s, 'p>(_story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
+    None
+}
+
+fn no_receiver<'s, 'p>(
+    story: &'s Story<'p>,
+    room: u64,
+    sender: Option<(&'s Goroutine, &'s Deed)>,
+    own: Option<&'s Deed>,
+) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    let supply = Supply::of(story);
+    let sent = most(owner, &|event| supply.effect(event).sends);
+    let is_many = story.goroutines.iter().any(|g| g.is_many && story.most(g, Act::Send) > 0);
+    let sends = if is_many { MANY } else { sent };
+    if u64::from(sent) <= room || sends >= MANY && room > 0 {
+        return None;
+    }
+    let (goroutine, deed) = match sender {
+        Some((goroutine, deed)) => (Some(goroutine), deed),
+        None => (None, own?),
+    };
+    let shape = if room > 0 { Shape::MoreThanReceived } else { Shape::NoReceiver };
+    Some(Stranded { story, shape, goroutine, deed, way: None, sends, is_certain: true })
+}
+
+/// Looks for a way on which a goroutine that receives is left waiting.
+struct Receivers<'s, 'p> {
+    supply: Supply<'s, 'p>,
+    spawn: ExprId,
+    /// How many values the goroutine waits for; a loop over the channel waits for its close.
+    needs: u8,
+}
+
+impl Watch for Receivers<'_, '_> {
+    /// Started, how many were sent, closed.
+    type State = (bool, u8, bool);
+
+    fn start(&self) -> Self::State {
+        (false, 0, false)
+    }
+
+    fn event(&self, (mut is_started, mut sent, mut is_closed): Self::State, event: &Event) -> Option<Self::State> {
+        is_started |= match event.what {
+            What::Go { call } | What::Call { call } | What::Deferred { call } => call == self.spawn,
+            _ => false,
+        };
+        let effect = self.supply.effect(event);
+        sent = sent.saturating_add(effect.sends).min(MANY);
+        is_closed |= effect.closes;
+        Some((is_started, sent, is_closed))
+    }
+
+    fn is_found(&self, (is_started, sent, is_closed): &Self::State, exit: Exit) -> bool {
+        exit == Exit::Return && *is_started && !is_closed && (self.needs >= MANY || *sent < self.needs)
+    }
+}
+
+/// Goroutines, or the owner, that receive and nobody sends to.
+pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
+    if !story.is_whole() {
+        return None;
+    }
+    let owner = &story.owner;
+    let certain = |goroutine: &'s Goroutine| {
+        story.first_certain(goroutine, Act::Range).or_else(|| story.first_certain(goroutine, Act::Receive))
+    };
+    let receiver = story.goroutines.iter().find_map(|g| Some((g, certain(g)?)));
+    if !story.has(Act::Send) && !story.has(Act::Close) {
+        return match receiver {
+            Some((goroutine, deed)) => Some(Stranded {
+                story,
+                shape: Shape::NoSender,
+                goroutine: Some(goroutine),
+                deed,
+                way: None,
+                sends: 0,
+                is_certain: true,
+            }),
+            None => {
+                // To wait for ever on purpose is what main may do.
+                let own = story.own(Act::Receive).chain(story.own(Act::Range)).find(|deed| deed.is_certain)?;
+                (!owner.is_main()).then_some(Stranded {
+                    story,
+                    shape: Shape::NoSender,
+                    goroutine: None,
+                    deed: own,
+                    way: None,
+                    sends: 0,
+                    is_certain: true,
+                })
+            }
+        };
+    }
+    if story.trail.is_shared {
+        return None;
+    }
+    if let Some((goroutine, deed)) = receiver {
+        return left_receiver(story, goroutine, deed);
+    }
+    missed_supplier(story)
+}
+
+fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &'s Deed) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    if owner.is_main() {
+        return None;
+    }
+    let needs = if deed.act == Act::Range { MANY } else { story.most(goroutine, Act::Receive) };
+    let supplied_elsewhere = story.goroutines.iter().any(|other| {
+        other.links != goroutine.links
+            && story.of_goroutine(other, Act::Send).chain(story.of_goroutine(other, Act::Close)).next().is_some()
+    });
+    let own_supply = story.of_goroutine(goroutine, Act::Send).chain(story.of_goroutine(goroutine, Act::Close));
+    if own_supply.count() > 0 {
+        return None;
+    }
+    if deed.act == Act::Range && !story.has(Act::Close) {
+        // Those who send end, so that one day nobody sends any more.
+        let ends = |body: &Body<'_>| body.flow().graph.exits().contains(&Exit::Return);
+        let senders_end = story
+            .goroutines
+            .iter()
+            .filter(|other| story.of_goroutine(other, Act::Send).next().is_some())
+            .all(|other| ends(&owner.program.body(other.root())));
+        // A loop that is left in another way ends by itself.
+        let root = owner.program.body(deed.operation.body);
+        let leaves = leaves_otherwise(&root, deed);
+        if !ends(owner) || !senders_end || leaves {
+            return None;
+        }
+        let watch = Receivers { supply: Supply::of(story), spawn: goroutine.call(), needs };
+        let way = search(owner, &watch)?;
+        return Some(Stranded {
+            story,
+            shape: Shape::Unclosed,
+            goroutine: Some(goroutine),
+            deed,
+            way: Some((owner.clone(), way)),
+            sends: 0,
+            is_certain: true,
+        });
+    }
+    if supplied_elsewhere || goroutine.is_many || deed.act == Act::Receive && needs >= MANY {
+        return None;
+    }
+    let watch = Receivers { supply: Supply::of(story), spawn: goroutine.call(), needs };
+    let way = search(owner, &watch)?;
+    let root = owner.program.body(deed.operation.body);
+    if deed.act == Act::Range && leaves_otherwise(&root, deed) {
+        return None;
+    }
+    Some(Stranded {
+        story,
+        shape: Shape::CloseMissed,
+        goroutine: Some(goroutine),
+        deed,
+        way: Some((owner.clone(), way)),
+        sends: 0,
+        is_certain: true,
+    })
+}
+
+/// Can a loop over a channel be left before the channel is closed?
+fn leaves_otherwise(body: &Body<'_>, deed: &Deed) -> bool {
+    struct Leaves<'b, 'p> {
+        body: &'b Body<'p>,
+        deed: &'b Deed,
+        head: Option<BlockId>,
+    }
+    impl Watch for Leaves<'_, '_> {
+        type State = bool;
+
+        fn start(&self) -> bool {
+            false
+        }
+
+        fn event(&self, state: bool, event: &Event) -> Option<bool> {
+            let is_head = matches!(event.what, What::Range { channel }
+                if self.body.ast().unparen(channel) == self.body.ast().unparen(self.deed.operation.expr));
+            Some(state || is_head)
+        }
+
+        fn edge(&self, state: bool, from: BlockId, edge: Edge) -> Option<bool> {
+            if Some(from) == self.head && edge == Edge::Done { None } else { Some(state) }
+        }
+
+        fn is_found(&self, state: &bool, exit: Exit) -> bool {
+            *state && exit != Exit::Process
+        }
+    }
+    let crate::program::Usage::Range(stmt) = deed.operation.usage else { return false };
+    search(body, &Leaves { body, deed, head: head(body, stmt) }).is_some()
+}
+
+/// Looks for a way of a supplier on which it neither sends nor closes.
+struct Misses<'s, 'p> {
+    story: &'s Story<'p>,
+    body: Body<'p>,
+    depth: usize,
+    /// Only a close will do.
+    wants_close: bool,
+}
+
+impl Watch for Misses<'_, '_> {
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+        let is_supply = self.story.deeds.iter().any(|deed| {
+            (deed.act == Act::Close || deed.act == Act::Send && !self.wants_close)
+                && Story::is_done_at(&self.body, event, deed, self.depth)
+        });
+        // Supplied: of no interest any more.
+        if state || is_supply { None } else { Some(false) }
+    }
+
+    fn is_found(&self, _state: &bool, exit: Exit) -> bool {
+        exit == Exit::Return
+    }
+}
+
+/// The owner receives what a goroutine, on one of its ways, neither sends nor closes.
+fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    let own = story.own(Act::Range).chain(story.own(Act::Receive)).find(|deed| deed.is_certain)?;
+    if !own.links.is_empty() || story.own(Act::Send).chain(story.own(Act::Close)).next().is_some() {
+        return None;
+    }
+    let [goroutine] = story.goroutines.as_slice() else { return None };
+    if goroutine.is_many {
+        return None;
+    }
+    let wants_close = own.act == Act::Range;
+    let root = owner.program.body(goroutine.root());
+    if wants_close && !story.has(Act::Close) {
+        if leaves_otherwise(owner, own) || !root.flow().graph.exits().contains(&Exit::Return) {
+            return None;
+        }
+        return Some(Stranded {
+            story,
+            shape: Shape::Unclosed,
+            goroutine: None,
+            deed: own,
+            way: None,
+            sends: 0,
+            is_certain: true,
+        });
+    }
+    if wants_close && leaves_otherwise(owner, own) {
+        return None;
+    }
+    let watch = Misses { story, body: root.clone(), depth: goroutine.links.len(), wants_close };
+    let way = search(&root, &watch)?;
+    Some(Stranded {
+        story,
+        shape: Shape::CloseMissed,
+        goroutine: None,
+        deed: own,
+        way: Some((root, way)),
+        sends: 0,
+        is_certain: true,
+    })
+}

@@ -1,0 +1,388 @@
+//! Is there a way through a function on which something is missed?
+//!
+//! A search over the control flow, together with what a rule has to remember on the way. What is known of
+//! conditions goes along, so that a way is not taken that says `err != nil` first and `err == nil` later
+//! while `err` stays the same; a loop that runs a constant number of times is not passed by.
+
+use std::collections::VecDeque;
+use std::hash::Hash;
+
+use gostray_golang::ast::{Ast, ExprId, ExprKind, Node, RangeStmt, StmtKind, Walk};
+use gostray_golang::flow::{BlockId, Edge, Exit, Step};
+use gostray_golang::types::{Object, Type, VarId};
+use gostray_golang::{Span, Token};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::finding;
+use crate::program::{Body, Event, Flow, What};
+
+/// What a rule looks for.
+pub(crate) trait Watch {
+    /// What has to be remembered.
+    type State: Clone + Eq + Hash;
+
+    fn start(&self) -> Self::State;
+
+    /// After an event; `None` where the way is of no interest any more.
+    fn event(&self, state: Self::State, event: &Event) -> Option<Self::State>;
+
+    /// After an edge.
+    fn edge(&self, state: Self::State, _from: BlockId, _edge: Edge) -> Option<Self::State> {
+        Some(state)
+    }
+
+    /// After a condition that is now known to hold, or not.
+    fn fact(&self, state: Self::State, _atom: &Atom, _holds: bool) -> Option<Self::State> {
+        Some(state)
+    }
+
+    /// Is it found when the function ends like this?
+    fn is_found(&self, state: &Self::State, exit: Exit) -> bool;
+
+    /// Is it found already, before an event?
+    fn is_found_before(&self, _state: &Self::State, _event: &Event) -> bool {
+        false
+    }
+}
+
+/// A condition without `!`, `&&` and `||`; that it is `x != y` is said as `x == y` not holding.
+#[derive(Debug, Clone)]
+pub(crate) struct Atom {
+    pub(crate) expr: ExprId,
+    key: String,
+    variables: Vec<VarId>,
+}
+
+/// A way through a function.
+#[derive(Debug, Clone)]
+pub(crate) struct Way {
+    /// The blocks, each with the edge that leads out of it.
+    pub(crate) edges: Vec<(BlockId, Edge)>,
+    /// Where it ends.
+    pub(crate) last: BlockId,
+    /// The event it ends before, if it does not end with the function.
+    pub(crate) before: Option<Event>,
+}
+
+const MAX_STATES: usize = 20_000;
+const MAX_ATOMS: usize = 32;
+
+/// Conditions of a function, and which of them follow from an edge.
+struct Conditions {
+    atoms: Vec<Atom>,
+    /// By block: those that follow from its condition, if it holds, and if it does not.
+    on_true: FxHashMap<BlockId, Vec<(Atom, bool)>>,
+    on_false: FxHashMap<BlockId, Vec<(Atom, bool)>>,
+    /// Loops that run at least once.
+    sure_loops: Vec<BlockId>,
+}
+
+/// Searches for a way on which it is found, a shortest one.
+pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
+    type Key<S> = (BlockId, S, u32, u32, u32);
+    let flow = body.flow();
+    let conditions = Conditions::of(body, &flow);
+    let start: Key<W::State> = (flow.graph.entry(), watch.start(), 0, 0, 0);
+    let mut seen: FxHashSet<Key<W::State>> = FxHashSet::default();
+    let mut visits: Vec<(BlockId, Option<(usize, Edge)>)> = vec![(start.0, None)];
+    let mut pending = VecDeque::from([(start.clone(), 0usize)]);
+    seen.insert(start);
+    while let Some(((block, mut state, mut known, mut holding, entered), visit)) = pending.pop_front() {
+        let mut is_dead = false;
+        for event in &flow.events[block.index()] {
+            if watch.is_found_before(&state, event) {
+                return Some(way(&visits, visit, Some(*event)));
+            }
+            if let What::Assign { name } = event.what
+                && let Some(Object::Var(variable)) = body.tree.types.objects.get(&name)
+            {
+                for (at, atom) in conditions.atoms.iter().enumerate() {
+                    if atom.variables.contains(variable) {
+                        known &= !(1 << at);
+                        holding &= !(1 << at);
+                    }
+                }
+            }
+            match watch.event(state.clone(), event) {
+                Some(next) => state = next,
+                None => {
+                    is_dead = true;
+                    break;
+                }
+            }
+        }
+        if is_dead {
+            continue;
+        }
+        let of = flow.graph.block(block);
+        if let Some(exit) = of.exit
+            && watch.is_found(&state, exit)
+        {
+            return Some(way(&visits, visit, None));
+        }
+        for (edge, to) in &of.next {
+            let loop_bit = conditions.sure_loops.iter().position(|head| *head == block).map(|at| 1u32 << at);
+            let mut entered = entered;
+            if let Some(bit) = loop_bit {
+                match edge {
+                    Edge::True | Edge::Element => entered |= bit,
+                    Edge::False | Edge::Done if entered & bit == 0 => continue,
+                    _ => entered &= !bit,
+                }
+            }
+            let Some(mut state) = watch.edge(state.clone(), block, *edge) else { continue };
+            let (mut known, mut holding) = (known, holding);
+            let facts = match edge {
+                Edge::True => conditions.on_true.get(&block),
+                Edge::False => conditions.on_false.get(&block),
+                _ => None,
+            };
+            let mut is_possible = true;
+            for (atom, holds) in facts.into_iter().flatten() {
+                match watch.fact(state.clone(), atom, *holds) {
+                    Some(next) => state = next,
+                    None => {
+                        is_possible = false;
+                        break;
+                    }
+                }
+                if let Some(at) = conditions.atoms.iter().position(|own| own.key == atom.key) {
+                    let bit = 1u32 << at;
+                    if known & bit != 0 && (holding & bit != 0) != *holds {
+                        is_possible = false;
+                        break;
+                    }
+                    known |= bit;
+                    holding = if *holds { holding | bit } else { holding & !bit };
+                }
+            }
+            if !is_possible {
+                continue;
+            }
+            let key = (*to, state, known, holding, entered);
+            if seen.len() < MAX_STATES && seen.insert(key.clone()) {
+                visits.push((*to, Some((visit, *edge))));
+                pending.push_back((key, visits.len() - 1));
+            }
+        }
+    }
+    None
+}
+
+fn way(visits: &[(BlockId, Option<(usize, Edge)>)], last: usize, before: Option<Event>) -> Way {
+    let mut edges = Vec::new();
+    let mut at = last;
+    while let (_, Some((from, edge))) = visits[at] {
+        edges.push((visits[from].0, edge));
+        at = from;
+    }
+    edges.reverse();
+    Way { edges, last: visits[last].0, before }
+}
+
+impl Conditions {
+    fn of(body: &Body<'_>, flow: &Flow) -> Self {
+        let ast = body.ast();
+        let (mut on_true, mut on_false) = (FxHashMap::default(), FxHashMap::default());
+        let mut sure_loops = Vec::new();
+        let mut all: Vec<Atom> = Vec::new();
+        for (id, block) in flow.graph.blocks() {
+            let is_branch = block.next.iter().any(|(edge, _)| *edge == Edge::True);
+            match block.steps.last() {
+                Some(Step::Expr(condition)) if is_branch => {
+                    let (mut yes, mut no) = (Vec::new(), Vec::new());
+                    implied(body, *condition, true, &mut yes);
+                    implied(body, *condition, false, &mut no);
+                    all.extend(yes.iter().chain(&no).map(|(atom, _)| atom.clone()));
+                    if is_sure(body, flow, id, *condition) && sure_loops.len() < MAX_ATOMS {
+                        sure_loops.push(id);
+                    }
+                    on_true.insert(id, yes);
+                    on_false.insert(id, no);
+                }
+                Some(Step::Stmt(stmt)) => {
+                    if let StmtKind::Range(RangeStmt { x, .. }) = ast[*stmt].kind
+                        && sure_loops.len() < MAX_ATOMS
+                        && is_sure_range(body, x)
+                    {
+                        sure_loops.push(id);
+                    }
+                }
+                _ => {}
+            }
+        }
+        // What is asked once alone decides nothing else.
+        let mut atoms: Vec<Atom> = Vec::new();
+        for atom in &all {
+            let times = all.iter().filter(|other| other.key == atom.key).count();
+            // Both edges of one condition name it.
+            if times > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
+                atoms.push(atom.clone());
+            }
+        }
+        Self { atoms, on_true, on_false, sure_loops }
+    }
+}
+
+/// What follows from a condition that holds, or does not.
+fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom, bool)>) {
+    let ast = body.ast();
+    let condition = ast.unparen(condition);
+    match ast[condition].kind {
+        ExprKind::Unary { operator: Token::Not, x } => implied(body, x, !holds, into),
+        ExprKind::Binary { operator: Token::LogicalAnd, x, y } if holds => {
+            implied(body, x, true, into);
+            implied(body, y, true, into);
+        }
+        ExprKind::Binary { operator: Token::LogicalOr, x, y } if !holds => {
+            implied(body, x, false, into);
+            implied(body, y, false, into);
+        }
+        ExprKind::Binary { operator: Token::LogicalAnd | Token::LogicalOr, .. } => {}
+        ExprKind::Binary { operator: operator @ (Token::Equal | Token::NotEqual), x, y } => {
+            let key = format!("{} == {}", body.text_of(x), body.text_of(y));
+            if let Some(variables) = variables(body, condition) {
+                into.push((Atom { expr: condition, key, variables }, holds == (operator == Token::Equal)));
+            }
+        }
+        _ => {
+            if let Some(variables) = variables(body, condition) {
+                let key = body.text_of(condition).to_owned();
+                into.push((Atom { expr: condition, key, variables }, holds));
+            }
+        }
+    }
+}
+
+/// The variables of a condition; `None` if it can change without an assignment to one of them.
+fn variables(body: &Body<'_>, condition: ExprId) -> Option<Vec<VarId>> {
+    let ast = body.ast();
+    let (mut variables, mut is_steady) = (Vec::new(), true);
+    ast.walk(Node::Expr(condition), 0, &mut |node, _| {
+        let Node::Expr(expr) = node else { return Walk::Into };
+        match ast[expr].kind {
+            ExprKind::Call { function, .. } => {
+                let is_length = matches!(body.tree.types.objects.get(&function), Some(Object::Builtin(_)));
+                is_steady &= is_length;
+            }
+            ExprKind::Unary { operator: Token::Arrow, .. } => is_steady = false,
+            ExprKind::Ident(_) => {
+                if let Some(variable) = body.tree.types.variable(expr) {
+                    variables.push(variable);
+                }
+            }
+            _ => {}
+        }
+        Walk::Into
+    });
+    is_steady.then_some(variables)
+}
+
+/// Does `for i := 0; i < 3; i++` run at least once?
+fn is_sure(body: &Body<'_>, flow: &Flow, head: BlockId, condition: ExprId) -> bool {
+    let ast = body.ast();
+    let ExprKind::Binary { operator: Token::Less | Token::LessEqual, x, y } = ast[condition].kind else { return false };
+    // A loop's head is come back to.
+    let is_loop = flow.graph.blocks().filter(|(_, block)| block.next.iter().any(|(_, to)| *to == head)).count() > 1;
+    let limit = body.program.world.integer(&body.tree.types, body.id.file, y);
+    let start = body.tree.types.variable(ast.unparen(x)).and_then(|variable| {
+        let VarId::Local { ident, .. } = variable else { return None };
+        match crate::program::usage(ast, &body.tree, ident) {
+            crate::program::Usage::Gets(Some(value)) => {
+                body.program.world.integer(&body.tree.types, body.id.file, value)
+            }
+            _ => None,
+        }
+    });
+    is_loop && matches!((start, limit), (Some(start), Some(limit)) if start < limit)
+}
+
+fn is_sure_range(body: &Body<'_>, x: ExprId) -> bool {
+    if let Some(count) = body.program.world.integer(&body.tree.types, body.id.file, x) {
+        return count > 0;
+    }
+    match body.tree.types.ty(x).pointed() {
+        Type::Array(Some(length), _) => *length > 0,
+        _ => false,
+    }
+}
+
+impl Way {
+    /// What people are told of it: the choices after a place, and where it ends.
+    pub(crate) fn steps(&self, body: &Body<'_>, after: Option<Span>, end: &str) -> Vec<finding::Step> {
+        let ast = body.ast();
+        let flow = body.flow();
+        let mut choices = Vec::new();
+        for (block, edge) in &self.edges {
+            let of = flow.graph.block(*block);
+            let step = match (edge, of.steps.last()) {
+                (Edge::True, Some(Step::Expr(condition))) => Some((ast[*condition].span, "this holds".to_owned())),
+                (Edge::False, Some(Step::Expr(condition))) => {
+                    Some((ast[*condition].span, "this does not hold".to_owned()))
+                }
+                (Edge::Clause(clause), _) => match ast[*clause].kind {
+                    StmtKind::Comm { comm: Some(comm), .. } => Some((ast[comm].span, "this case is chosen".to_owned())),
+                    StmtKind::Comm { comm: None, .. } => {
+                        let start = ast[*clause].span.start;
+                        Some((Span { start, end: start + 7 }, "this case is chosen".to_owned()))
+                    }
+                    StmtKind::Case { values, .. } => {
+                        let values: Vec<ExprId> = ast.list(values).collect();
+                        match (values.first(), values.last()) {
+                            (Some(first), Some(last)) => {
+                                let span = ast[*first].span.to(ast[*last].span);
+                                Some((span, "this case is chosen".to_owned()))
+                            }
+                            _ => None,
+                        }
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            choices.extend(step);
+        }
+        if let Some(after) = after {
+            choices.retain(|(span, _)| span.start >= after.end);
+        }
+        // The last choices lead out; what was chosen before matters less.
+        let first = choices.len().saturating_sub(2);
+        let mut steps: Vec<finding::Step> = choices
+            .split_off(first)
+            .into_iter()
+            .map(|(span, note)| finding::Step { place: body.place(span), note })
+            .collect();
+        steps.push(finding::Step { place: body.place(self.end(body)), note: end.to_owned() });
+        steps
+    }
+
+    /// Where it ends: at a `return`, or the closing brace.
+    pub(crate) fn end(&self, body: &Body<'_>) -> Span {
+        if let Some(event) = self.before {
+            return event.span;
+        }
+        let flow = body.flow();
+        let blocks = self.edges.iter().map(|(block, _)| *block).chain([self.last]).rev();
+        for block in blocks {
+            for event in flow.events[block.index()].iter().rev() {
+                match event.what {
+                    What::Return { .. } => return event.span,
+                    What::Deferred { .. } => {}
+                    _ => return closing(body),
+                }
+            }
+        }
+        closing(body)
+    }
+}
+
+fn closing(body: &Body<'_>) -> Span {
+    let end = body.ast()[body.function().block].span.end;
+    Span { start: end.saturating_sub(1), end }
+}
+
+/// Is a node of the tree inside another one?
+pub(crate) fn is_inside(ast: &Ast, inner: Span, outer: gostray_golang::ast::StmtId) -> bool {
+    let outer = ast[outer].span;
+    outer.start <= inner.start && inner.end <= outer.end
+}

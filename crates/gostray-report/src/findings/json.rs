@@ -1,0 +1,173 @@
+//! `gostray.findings/v1`: stable from the first release; fields are added, never renamed.
+
+use std::io::{self, Write};
+
+use gostray_check::{Finding, Fix, Place};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::findings::FindingsReport;
+
+const SCHEMA: &str = "gostray.findings/v1";
+
+/// The leaks that were found in source.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "gostray.findings/v1")]
+pub(crate) struct FindingsJson {
+    /// Always `gostray.findings/v1`.
+    schema: &'static str,
+    /// How many files were looked at.
+    files: usize,
+    /// How many lines they have.
+    lines: usize,
+    /// How many packages.
+    packages: usize,
+    /// How long it took, in milliseconds.
+    elapsed_ms: u64,
+    /// What could not be read.
+    notes: Vec<String>,
+    /// The findings, by file and line.
+    findings: Vec<FindingJson>,
+}
+
+/// A finding. Lines and columns begin at 1, columns count bytes.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FindingJson {
+    /// `GS101`
+    rule: &'static str,
+    /// `early-return-send`
+    name: &'static str,
+    /// `proven`, `likely` or `hygiene`.
+    tier: &'static str,
+    /// What is wrong.
+    message: String,
+    /// Why it matters here.
+    why: String,
+    /// The file, relative to where gostray was called.
+    file: String,
+    /// The line.
+    line: u32,
+    /// The column.
+    column: u32,
+    /// The line it ends in.
+    end_line: u32,
+    /// The column behind its end.
+    end_column: u32,
+    /// The function.
+    function: String,
+    /// Where the goroutine is started that stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spawned_at: Option<PlaceJson>,
+    /// Where it stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocks_at: Option<PlaceJson>,
+    /// What happens, in order.
+    path: Vec<StepJson>,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<FixJson>,
+    /// The same for the same finding when lines move.
+    fingerprint: String,
+}
+
+/// A place.
+#[derive(Serialize, JsonSchema)]
+struct PlaceJson {
+    /// The file.
+    file: String,
+    /// The line.
+    line: u32,
+}
+
+/// A place, and what happens there.
+#[derive(Serialize, JsonSchema)]
+struct StepJson {
+    /// The file.
+    file: String,
+    /// The line.
+    line: u32,
+    /// The column.
+    column: u32,
+    /// What happens.
+    note: String,
+}
+
+/// A fix.
+#[derive(Serialize, JsonSchema)]
+struct FixJson {
+    /// `safe`, `unsafe` or `display`.
+    safety: &'static str,
+    /// What it does.
+    title: String,
+    /// Its changes; none for what is only said.
+    edits: Vec<EditJson>,
+}
+
+/// Bytes of a file to be replaced.
+#[derive(Serialize, JsonSchema)]
+struct EditJson {
+    /// The file.
+    file: String,
+    /// The first byte, from 0.
+    start: u32,
+    /// The first byte that stays.
+    end: u32,
+    /// What comes in its place.
+    text: String,
+}
+
+pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let json = FindingsJson {
+        schema: SCHEMA,
+        files: report.report.files,
+        lines: report.report.lines,
+        packages: report.report.packages,
+        elapsed_ms: u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
+        notes: report.notes.to_vec(),
+        findings: report.findings().iter().map(|finding| of(report, finding)).collect(),
+    };
+    serde_json::to_writer_pretty(&mut *out, &json)?;
+    writeln!(out)
+}
+
+/// A finding as JSON.
+pub(super) fn of(report: &FindingsReport<'_>, finding: &Finding) -> FindingJson {
+    let place = |place: &Place| PlaceJson { file: report.path(&place.file), line: place.position.line };
+    FindingJson {
+        rule: finding.rule.code,
+        name: finding.rule.name,
+        tier: finding.tier.word(),
+        message: finding.message.clone(),
+        why: finding.why.clone(),
+        file: report.path(&finding.place.file),
+        line: finding.place.position.line,
+        column: finding.place.position.column,
+        end_line: finding.place.end_position.line,
+        end_column: finding.place.end_position.column,
+        function: finding.function.clone(),
+        spawned_at: finding.spawned_at.as_ref().map(place),
+        blocks_at: finding.blocks_at.as_ref().map(place),
+        path: finding
+            .path
+            .iter()
+            .map(|step| StepJson {
+                file: report.path(&step.place.file),
+                line: step.place.position.line,
+                column: step.place.position.column,
+                note: step.note.clone(),
+            })
+            .collect(),
+        fix: finding.fix.as_ref().map(|fix| fix_of(report, fix)),
+        fingerprint: finding.fingerprint.clone(),
+    }
+}
+
+fn fix_of(report: &FindingsReport<'_>, fix: &Fix) -> FixJson {
+    let edits = fix.edits.iter().map(|edit| EditJson {
+        file: report.path(&edit.file),
+        start: edit.start,
+        end: edit.end,
+        text: edit.text.clone(),
+    });
+    FixJson { safety: fix.safety.word(), title: fix.title.clone(), edits: edits.collect() }
+}

@@ -1,0 +1,69 @@
+//! How findings look. One file a format.
+
+mod concise;
+mod full;
+mod json;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use gostray_check::{Finding, Place, Report};
+
+pub(crate) use json::FindingsJson;
+
+/// A way to show findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingsFormat {
+    /// For people: each with its story, in the source.
+    Full,
+    /// One clickable line a finding.
+    Concise,
+    /// `gostray.findings/v1`.
+    Json,
+}
+
+/// What was found, and what there is to say of it.
+#[derive(Debug)]
+pub struct FindingsReport<'a> {
+    /// What was found.
+    pub report: &'a Report,
+    /// Paths are shown relative to this folder.
+    pub base: &'a Path,
+    /// How long it took.
+    pub elapsed: Duration,
+    /// What could not be read.
+    pub notes: &'a [String],
+}
+
+impl FindingsReport<'_> {
+    /// Writes it in a format.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write(&self, format: FindingsFormat, out: &mut dyn io::Write) -> io::Result<()> {
+        match format {
+            FindingsFormat::Full => full::write(self, out),
+            FindingsFormat::Concise => concise::write(self, out),
+            FindingsFormat::Json => json::write(self, out),
+        }
+    }
+
+    fn findings(&self) -> &[Finding] {
+        &self.report.findings
+    }
+
+    /// A path as it is shown: relative where it can be.
+    fn path(&self, path: &Path) -> String {
+        relative(path, self.base).unwrap_or_else(|| path.to_owned()).display().to_string()
+    }
+
+    /// `path:line:column`
+    fn at(&self, place: &Place) -> String {
+        format!("{}:{}:{}", self.path(&place.file), place.position.line, place.position.column)
+    }
+}
+
+fn relative(path: &Path, base: &Path) -> Option<PathBuf> {
+    path.strip_prefix(base).ok().map(Path::to_owned)
+}
