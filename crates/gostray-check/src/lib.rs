@@ -22,6 +22,8 @@ mod actor;
 mod channel;
 mod check;
 mod finding;
+mod lock;
+mod obligation;
 mod path;
 mod program;
 mod rules;

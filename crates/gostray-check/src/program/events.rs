@@ -31,6 +31,8 @@ pub(crate) enum What {
     Assign { name: ExprId },
     /// A name is mentioned.
     Mention { name: ExprId },
+    /// A closure is made, which may use later what it mentions.
+    Closure { closure: ExprId },
     /// `return`
     Return { stmt: StmtId },
 }
@@ -181,7 +183,7 @@ impl Collect<'_> {
         let span = ast[expr].span;
         match ast[expr].kind {
             // What is in a closure happens when it is called.
-            ExprKind::Func { .. } => {}
+            ExprKind::Func { .. } => self.push(What::Closure { closure: expr }, span),
             ExprKind::Ident(_) => self.push(What::Mention { name: expr }, span),
             ExprKind::Unary { operator: Token::Arrow, x } => {
                 let select = self.select.take();

@@ -32,6 +32,7 @@ pub(crate) use usage::{Usage, usage};
 pub(crate) use value::{Escape, Operation, Trail, follow, follow_cell};
 
 use crate::finding::Place;
+use crate::lock::Summary;
 
 /// A function with a body: the file, and its place among those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -62,6 +63,8 @@ pub(crate) enum Callee {
 pub(crate) struct Program<'w> {
     pub(crate) world: &'w World,
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
+    /// What functions do to locks, by how deep they were looked into.
+    locks: Mutex<FxHashMap<(FuncId, u32), Arc<Summary>>>,
 }
 
 /// A function, with its file.
@@ -75,7 +78,7 @@ pub(crate) struct Body<'p> {
 
 impl<'w> Program<'w> {
     pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, trees: Mutex::default() }
+        Self { world, trees: Mutex::default(), locks: Mutex::default() }
     }
 
     pub(crate) fn tree(&self, file: FileId) -> Arc<Tree> {
@@ -84,6 +87,16 @@ impl<'w> Program<'w> {
             let tree = Arc::new(Tree::of(self.world, file));
             let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(trees.entry(file).or_insert(tree))
+        })
+    }
+
+    /// What a function does to locks, found once.
+    pub(crate) fn lock_summary(&self, key: (FuncId, u32), find: impl FnOnce() -> Summary) -> Arc<Summary> {
+        let known = self.locks.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let found = Arc::new(find());
+            self.locks.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&found));
+            found
         })
     }
 

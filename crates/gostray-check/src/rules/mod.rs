@@ -1,6 +1,7 @@
 //! The rules, one file each. What a file says of itself is what `gostray rule` shows.
 
 mod channels;
+mod locks;
 
 use gostray_golang::Span;
 
@@ -90,6 +91,11 @@ pub static RULES: &[Rule] = &[
     channels::full_buffer::RULE,
     channels::send_in_defer::RULE,
     channels::stuck_producer::RULE,
+    locks::recursive_lock::RULE,
+    locks::missing_unlock::RULE,
+    locks::lock_order::RULE,
+    locks::lock_across_channel::RULE,
+    locks::cond_no_signal::RULE,
     channels::wait_before_drain::RULE,
 ];
 

@@ -1,0 +1,229 @@
+//! Something that a function gets and has to give back: a cancel function to be called, a body to be
+//! closed. It is given back when it is used for that; it is somebody else's when it leaves the function.
+
+use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
+use gostray_golang::flow::Exit;
+use gostray_golang::types::{Object, VarId};
+
+use crate::path::{Atom, Way, Watch, search};
+use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
+
+/// What a function got.
+#[derive(Debug, Clone)]
+pub(crate) struct Obligation<'p> {
+    pub(crate) body: Body<'p>,
+    /// The call that gave it.
+    pub(crate) call: ExprId,
+    /// The variable that holds it.
+    pub(crate) variable: VarId,
+    /// The identifier that declares it.
+    pub(crate) ident: ExprId,
+    /// The error that came with it: if there is one, there is nothing to give back.
+    pub(crate) error: Option<VarId>,
+    /// What gives it back.
+    pub(crate) release: Release,
+}
+
+/// What gives something back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Release {
+    /// Any use at all.
+    Use,
+    /// One of these methods of it, or of one of its fields.
+    Methods(&'static [&'static str], Option<&'static str>),
+}
+
+impl<'p> Obligation<'p> {
+    /// What a call gives as one of its results, where that becomes a new variable of the function.
+    pub(crate) fn of(body: &Body<'p>, call: ExprId, at: usize, release: Release) -> Option<Self> {
+        let (left, is_define) = targets(body, call)?;
+        let ident = *left.get(at)?;
+        if !is_define {
+            return None;
+        }
+        let ast = body.ast();
+        if ast.name(ident).is_none_or(gostray_golang::Name::is_blank) {
+            return None;
+        }
+        let variable = body.tree.types.variable(ident)?;
+        // It is declared here, not one from before.
+        let VarId::Local { ident: declared, .. } = variable else { return None };
+        let is_result = ast[declared].span.start < ast[body.function().block].span.start;
+        if is_result || body.tree.owner(declared) != Some(body.id.at) {
+            return None;
+        }
+        let error = left.last().filter(|last| **last != ident).and_then(|last| body.tree.types.variable(*last));
+        Some(Self { body: body.clone(), call, variable, ident, error, release })
+    }
+
+    /// A way on which it is not given back.
+    pub(crate) fn missed(&self) -> Option<Way> {
+        search(&self.body, &Open { of: self })
+    }
+
+    /// What an event does with it.
+    fn fate(&self, event: &Event) -> Fate {
+        let body = &self.body;
+        match event.what {
+            What::Mention { name } if body.tree.types.variable(name) == Some(self.variable) => match self.release {
+                Release::Use => Fate::Gone,
+                Release::Methods(methods, field) => self.mention(name, methods, field),
+            },
+            What::Closure { closure } => {
+                let span = body.ast()[closure].span;
+                let uses = body.tree.uses.get(&Cell::Var(self.variable));
+                let is_used = uses.into_iter().flatten().any(|expr| {
+                    let own = body.ast()[*expr].span;
+                    span.start <= own.start && own.end <= span.end
+                });
+                if is_used { Fate::Gone } else { Fate::Kept }
+            }
+            _ => Fate::Kept,
+        }
+    }
+
+    fn mention(&self, name: ExprId, methods: &[&str], field: Option<&str>) -> Fate {
+        let body = &self.body;
+        let (ast, tree) = (body.ast(), &body.tree);
+        let mut value = name;
+        loop {
+            match usage(ast, tree, value) {
+                Usage::Method { name, .. } => {
+                    return if methods.contains(&name.as_str()) { Fate::Gone } else { Fate::Kept };
+                }
+                Usage::Base(outer) => {
+                    // `resp.Body` is what is to be closed; `resp.Status` is something else.
+                    let is_field = match ast[outer].kind {
+                        ExprKind::Selector { selected, .. } => {
+                            field.is_some_and(|field| ast.name(selected).is_some_and(|name| name == field))
+                        }
+                        _ => true,
+                    };
+                    if !is_field {
+                        return Fate::Kept;
+                    }
+                    value = outer;
+                }
+                Usage::Compare | Usage::Measure | Usage::Declared => return Fate::Kept,
+                Usage::Gets(_) => return Fate::Gone,
+                Usage::Argument { call, .. } => {
+                    return if reads_only(body, call) { Fate::Kept } else { Fate::Gone };
+                }
+                Usage::Range(_) | Usage::Receive(_) => return Fate::Kept,
+                _ => return Fate::Gone,
+            }
+        }
+    }
+}
+
+/// Does a call use what it gets without taking it over?
+fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
+    let Callee::Func(function) = body.callee(call) else { return false };
+    let Some((path, _, name)) = names(body.program.world, function) else { return false };
+    matches!(
+        (path, name),
+        ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")
+            | ("io/ioutil", "ReadAll")
+            | ("encoding/json" | "encoding/xml", "NewDecoder")
+            | ("bufio", "NewReader" | "NewScanner")
+            | ("fmt", _)
+            | ("net/http/httputil", "DumpResponse")
+    )
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    /// It is still to be given back.
+    Kept,
+    /// It was given back, or is somebody else's.
+    Gone,
+}
+
+struct Open<'o, 'p> {
+    of: &'o Obligation<'p>,
+}
+
+impl Watch for Open<'_, '_> {
+    /// Is it there, and to be given back?
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+        if let What::Call { call } = event.what
+            && call == self.of.call
+        {
+            return Some(true);
+        }
+        if !state {
+            return Some(false);
+        }
+        match self.of.fate(event) {
+            Fate::Gone => None,
+            Fate::Kept => Some(true),
+        }
+    }
+
+    fn fact(&self, state: bool, atom: &Atom, holds: bool) -> Option<bool> {
+        if !state {
+            return Some(state);
+        }
+        let (ast, types) = (self.of.body.ast(), &self.of.body.tree.types);
+        let ExprKind::Binary { x, y, .. } = ast[atom.expr].kind else { return Some(state) };
+        let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
+        let of = |expr: ExprId| types.variable(ast.unparen(expr));
+        let variable = if is_nil(y) { of(x) } else if is_nil(x) { of(y) } else { return Some(state) };
+        // An error: there is nothing to give back. Or it is nil itself.
+        if variable.is_some() && variable == self.of.error && !holds || variable == Some(self.of.variable) && holds {
+            return None;
+        }
+        Some(state)
+    }
+
+    fn is_found(&self, state: &bool, exit: Exit) -> bool {
+        *state && exit == Exit::Return && !self.of.body.is_main()
+    }
+}
+
+/// What a call's results are assigned to, and whether they are declared by it.
+pub(crate) fn targets(body: &Body<'_>, call: ExprId) -> Option<(Vec<ExprId>, bool)> {
+    let ast = body.ast();
+    match body.tree.around(ast, call) {
+        Parent::Stmt(stmt) => match ast[stmt].kind {
+            StmtKind::Assign { left, right, operator } if right.len() == 1 => {
+                Some((ast.list(left).collect(), operator == gostray_golang::Token::Define))
+            }
+            _ => None,
+        },
+        Parent::Spec(spec) => match ast[spec].kind {
+            gostray_golang::ast::SpecKind::Value { names, values, .. } if values.len() == 1 => {
+                Some((ast.list(names).collect(), true))
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The calls of a function to declared functions, with the names of what they call.
+pub(crate) type Named = (ExprId, (&'static str, Option<&'static str>, &'static str));
+
+/// The calls that a function makes of declared functions.
+pub(crate) fn calls(body: &Body<'_>) -> Vec<Named> {
+    let flow = body.flow();
+    let mut found: Vec<Named> = Vec::new();
+    for (_, event) in flow.all() {
+        let What::Call { call } = event.what else { continue };
+        if found.iter().any(|(own, _)| *own == call) {
+            continue;
+        }
+        if let Callee::Func(function) = body.callee(call)
+            && let Some(names) = names(body.program.world, function)
+        {
+            found.push((call, names));
+        }
+    }
+    found
+}

@@ -1,0 +1,85 @@
+//! Somebody waits for a condition that nobody signals.
+//!
+//! ## What it finds
+//!
+//! All uses of a `sync.Cond` are seen; one of them is `Wait`, and none is `Signal` or `Broadcast`. Whoever
+//! waits, waits for ever.
+//!
+//! ## Example
+//!
+//! ```go
+//! func (g *gate) unlock() {
+//! 	g.mu.Lock()
+//! 	g.open = true // nobody is told
+//! 	g.mu.Unlock()
+//! }
+//! ```
+//!
+//! Use instead:
+//!
+//! ```go
+//! 	g.open = true
+//! 	g.cond.Broadcast()
+//! ```
+//!
+//! ## When it is wrong
+//!
+//! When the signal is in a file that is not built for this system.
+//!
+//! ## Fix
+//!
+//! Shown only: what makes the condition hold, only its author knows.
+
+use gostray_golang::package::PackageId;
+
+use crate::finding::{Finding, Tier};
+use crate::program::{BodyId, Cell, Known, Program, Usage, What, follow_cell};
+use crate::rules::{Check, Rule, finding, step};
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    code: "GS205",
+    name: "cond-no-signal",
+    tier: Tier::Proven,
+    text: include_str!("cond_no_signal.rs"),
+    chinese: include_str!("cond_no_signal.zh-CN.md"),
+    check: Check::Package(check),
+};
+
+fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
+    let mut seen: Vec<Cell> = Vec::new();
+    for (file, _) in program.package(package).files() {
+        for body in program.bodies(file) {
+            for (_, event) in body.flow().all() {
+                let What::Call { call } = event.what else { continue };
+                if body.known(call) != Some(Known::CondWait) {
+                    continue;
+                }
+                let Some(cell) = body.receiver(call).and_then(|receiver| body.cell(receiver)) else { continue };
+                if seen.contains(&cell) {
+                    continue;
+                }
+                seen.push(cell);
+                let trail = follow_cell(program, file, cell);
+                let is_signalled = trail.operations.iter().any(|operation| {
+                    let owner = program.body(BodyId { ..operation.body });
+                    match operation.usage {
+                        Usage::Method { call, .. } => {
+                            matches!(owner.known(call), Some(Known::Signal | Known::Broadcast))
+                        }
+                        _ => false,
+                    }
+                });
+                if !trail.is_whole() || is_signalled {
+                    continue;
+                }
+                let name = body.receiver(call).map_or("the condition", |receiver| body.text_of(receiver));
+                let message = format!("this waits for ever: nobody calls Signal or Broadcast of {name}");
+                let mut finding = finding(&RULE, Tier::Proven, &body, event.span, message);
+                finding.why = "that what it waits for holds does not wake it: only a signal does".to_owned();
+                finding.blocks_at = Some(body.place(event.span));
+                finding.path.push(step(&body, event.span, "it waits here, for ever"));
+                found.push(finding);
+            }
+        }
+    }
+}

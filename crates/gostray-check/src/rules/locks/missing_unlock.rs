@@ -1,0 +1,213 @@
+//! A way out leaves a lock held.
+//!
+//! ## What it finds
+//!
+//! A function takes a lock and gives it back, but has a way out (an early `return`) on which it does not.
+//! After that way was taken once, everybody who wants the lock waits for ever.
+//!
+//! ## Example
+//!
+//! ```go
+//! func (a *account) take(n int) error {
+//! 	a.mu.Lock()
+//! 	if n > a.balance {
+//! 		return errShort // still locked
+//! 	}
+//! 	a.balance -= n
+//! 	a.mu.Unlock()
+//! 	return nil
+//! }
+//! ```
+//!
+//! Use instead:
+//!
+//! ```go
+//! 	a.mu.Lock()
+//! 	defer a.mu.Unlock()
+//! ```
+//!
+//! ## When it is wrong
+//!
+//! When the function is meant to return with the lock held on that way, for its caller to give back. Where
+//! other functions give back what they did not take, the rule says *likely* only.
+//!
+//! ## Fix
+//!
+//! Safe where the function gives the lock back in one place only, as the last thing before it returns;
+//! otherwise it is only shown.
+
+use gostray_golang::ast::{ExprId, StmtKind};
+use gostray_golang::flow::Exit;
+
+use crate::channel::{insert_after, statement};
+use crate::finding::{Edit, Finding, Fix, Safety, Tier};
+use crate::lock::{Act, LockCall, Mode, lock_call};
+use crate::path::{Way, Watch, search};
+use crate::program::{Body, Event, What};
+use crate::rules::locks::recursive_lock::{gives, locks};
+use crate::rules::{Check, Rule, finding, step};
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    code: "GS202",
+    name: "missing-unlock",
+    tier: Tier::Proven,
+    text: include_str!("missing_unlock.rs"),
+    chinese: include_str!("missing_unlock.zh-CN.md"),
+    check: Check::Body(check),
+};
+
+struct Held<'b, 'p> {
+    body: &'b Body<'p>,
+    lock: &'b LockCall,
+}
+
+impl Watch for Held<'_, '_> {
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+        match event.what {
+            What::Call { call } | What::Deferred { call } => {
+                if call == self.lock.call {
+                    return Some(true);
+                }
+                if gives(self.body, call, &self.lock.path) { Some(false) } else { Some(state) }
+            }
+            // It is another one now.
+            What::Assign { name } if self.body.tree.types.variable(name) == Some(self.lock.path.root) => None,
+            // A closure, or a method value, that gives it back later.
+            What::Closure { closure } if state => {
+                let span = self.body.ast()[closure].span;
+                let text = self.body.text(span);
+                if text.contains("nlock") { None } else { Some(state) }
+            }
+            _ => Some(state),
+        }
+    }
+
+    fn is_found(&self, state: &bool, exit: Exit) -> bool {
+        *state && exit == Exit::Return
+    }
+}
+
+fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
+    let all = locks(body);
+    for lock in &all {
+        let Act::Take(mode) = lock.act else { continue };
+        let is_given = |other: &&LockCall| other.path == lock.path && other.act == Act::Give(mode);
+        if !all.iter().any(|other| is_given(&other)) || is_about_locking(body) {
+            continue;
+        }
+        let Some(way) = search(body, &Held { body, lock }) else { continue };
+        if hands_over(body, lock, &way) {
+            continue;
+        }
+        let tier = if is_given_elsewhere(body, lock) { Tier::Likely } else { Tier::Proven };
+        let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
+        let span = body.ast()[lock.call].span;
+        let message = format!("{} can return with {name} still locked", body.name());
+        let mut finding = finding(&RULE, tier, body, span, message);
+        finding.why = "everybody who wants the lock after that waits for ever".to_owned();
+        finding.path.push(step(body, span, "the lock is taken here"));
+        finding.path.extend(way.steps(body, Some(span), "this way out keeps it"));
+        finding.fix = fix(body, lock, &all, mode, name);
+        found.push(finding);
+    }
+}
+
+/// Functions that lock for others say so.
+fn is_about_locking(body: &Body<'_>) -> bool {
+    let name = body.name().to_ascii_lowercase();
+    ["lock", "acquire", "begin", "enter"].iter().any(|word| name.contains(word))
+}
+
+/// Is it the last `return` that keeps the lock, and earlier ones give it back? That may be what it is for.
+fn hands_over(body: &Body<'_>, lock: &LockCall, way: &Way) -> bool {
+    let end = way.end(body);
+    let closing = body.ast()[body.function().block].span.end;
+    let is_last = body.flow().all().all(|(_, event)| match event.what {
+        What::Return { .. } => event.span.start <= end.start,
+        _ => true,
+    });
+    let after = body.flow().all().any(|(_, event)| match event.what {
+        What::Call { call } => event.span.start > end.start && gives(body, call, &lock.path),
+        _ => false,
+    });
+    is_last && !after && end.start <= closing
+}
+
+/// Does another function give the lock back without having taken it?
+fn is_given_elsewhere(body: &Body<'_>, lock: &LockCall) -> bool {
+    let Some(cell) = lock.cell else { return true };
+    let program = body.program;
+    let mut functions: Vec<(crate::program::BodyId, bool, bool)> = Vec::new();
+    for (file, expr) in program.uses(cell) {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        let crate::program::Usage::Method { call, .. } = crate::program::usage(ast, &tree, expr) else { continue };
+        let Some(at) = tree.owner(expr) else { continue };
+        let owner = program.body(program.body(crate::program::BodyId { file, at }).outermost());
+        let Some(own) = lock_call(&program.body(crate::program::BodyId { file, at }), call) else { continue };
+        let is_take = matches!(own.act, Act::Take(_));
+        match functions.iter_mut().find(|(id, ..)| *id == owner.id) {
+            Some((_, takes, gives)) => {
+                *takes |= is_take;
+                *gives |= !is_take;
+            }
+            None => functions.push((owner.id, is_take, !is_take)),
+        }
+    }
+    functions.iter().any(|(_, takes, gives)| *gives && !takes)
+}
+
+/// `defer mu.Unlock()` after the lock is taken, in the stead of the one that gives it back.
+fn fix(body: &Body<'_>, lock: &LockCall, all: &[LockCall], mode: Mode, name: &str) -> Option<Fix> {
+    let ast = body.ast();
+    let word = if mode == Mode::Write { "Unlock" } else { "RUnlock" };
+    let title = format!("give {name} back with defer");
+    let stmt = statement(body, lock.call)?;
+    let gives: Vec<&LockCall> = all.iter().filter(|own| own.path == lock.path && own.act == Act::Give(mode)).collect();
+    let takes = all.iter().filter(|own| own.path == lock.path && matches!(own.act, Act::Take(_))).count();
+    let [give] = gives.as_slice() else {
+        return Some(Fix { safety: Safety::Display, title, edits: Vec::new() });
+    };
+    let give_stmt = statement(body, give.call)?;
+    let is_last = takes == 1
+        && matches!(ast[give_stmt].kind, StmtKind::Expr(_))
+        && crate::actor::loop_around(body, lock.call).is_none()
+        && is_last_thing(body, give.call);
+    if !is_last {
+        return Some(Fix { safety: Safety::Display, title, edits: Vec::new() });
+    }
+    let edits = vec![insert_after(body, stmt, &format!("defer {name}.{word}()")), remove(body, give_stmt)];
+    Some(Fix { safety: Safety::Safe, title, edits })
+}
+
+/// Is nothing done after a call that could take long, or need the lock?
+fn is_last_thing(body: &Body<'_>, call: ExprId) -> bool {
+    let at = body.ast()[call].span.end;
+    body.flow().all().all(|(_, event)| {
+        event.span.start < at
+            || !matches!(
+                event.what,
+                What::Call { .. } | What::Send { .. } | What::Receive { .. } | What::Range { .. } | What::Go { .. }
+            )
+    })
+}
+
+/// A statement with its line.
+fn remove(body: &Body<'_>, stmt: gostray_golang::ast::StmtId) -> Edit {
+    let source = &body.source.source;
+    let span = body.ast()[stmt].span;
+    let line = source[..span.start as usize].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let is_alone = source[line..span.start as usize].iter().all(|byte| matches!(byte, b' ' | b'\t'))
+        && source.get(span.end as usize) == Some(&b'\n');
+    let (start, end) = if is_alone {
+        (u32::try_from(line).unwrap_or(span.start), span.end + 1)
+    } else {
+        (span.start, span.end)
+    };
+    Edit { file: body.source.path.clone(), start, end, text: String::new() }
+}
