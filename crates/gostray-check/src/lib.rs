@@ -27,6 +27,7 @@ mod obligation;
 mod path;
 mod program;
 mod rules;
+mod worker;
 
 pub use check::{Options, Report, check};
 pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};

@@ -208,8 +208,7 @@ pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<(Act, 
         Some(path)
     };
     let takes = summary.takes.iter().filter_map(|(at, fields, mode, _)| Some((Act::Take(*mode), join(*at, fields)?)));
-    let gives =
-        summary.gives.iter().filter_map(|(at, fields)| Some((Act::Give(Mode::Write), join(*at, fields)?)));
+    let gives = summary.gives.iter().filter_map(|(at, fields)| Some((Act::Give(Mode::Write), join(*at, fields)?)));
     // What is taken and given back in it is nothing to the caller, but for the taking.
     takes.chain(gives).collect()
 }

@@ -5,7 +5,7 @@ use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::flow::Exit;
 use gostray_golang::types::{Object, VarId};
 
-use crate::path::{Atom, Way, Watch, search};
+use crate::path::{Atom, Watch, Way, search};
 use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
 
 /// What a function got.
@@ -174,7 +174,13 @@ impl Watch for Open<'_, '_> {
         let ExprKind::Binary { x, y, .. } = ast[atom.expr].kind else { return Some(state) };
         let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
         let of = |expr: ExprId| types.variable(ast.unparen(expr));
-        let variable = if is_nil(y) { of(x) } else if is_nil(x) { of(y) } else { return Some(state) };
+        let variable = if is_nil(y) {
+            of(x)
+        } else if is_nil(x) {
+            of(y)
+        } else {
+            return Some(state);
+        };
         // An error: there is nothing to give back. Or it is nil itself.
         if variable.is_some() && variable == self.of.error && !holds || variable == Some(self.of.variable) && holds {
             return None;

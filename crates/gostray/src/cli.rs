@@ -96,6 +96,9 @@ pub(crate) struct Check {
     /// Build tags, separated by commas
     #[arg(long, value_name = "TAGS")]
     pub(crate) tags: Vec<String>,
+    /// Report what only makes leaks easy, too
+    #[arg(long)]
+    pub(crate) hygiene: bool,
     /// Look into tests, too
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
           require_equals = true, default_missing_value = "true")]

@@ -16,7 +16,7 @@ mod story;
 mod stranded;
 
 pub(crate) use close::{close_after, indent, insert_after, insert_first, statement};
-pub(crate) use count::{MANY, most};
+pub(crate) use count::MANY;
 pub(crate) use room::make_room;
-pub(crate) use story::{Act, Goroutine, Room, Story, stories};
+pub(crate) use story::{Act, Story, stories};
 pub(crate) use stranded::{Shape, Stranded, stranded_receivers, stranded_senders};

@@ -508,6 +508,9 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
             is_certain: true,
         });
     }
+    if supplied_elsewhere && let Some(missed) = missed_by_other(story, goroutine, deed) {
+        return Some(missed);
+    }
     if supplied_elsewhere || goroutine.is_many || deed.act == Act::Receive && needs >= MANY {
         return None;
     }
@@ -588,6 +591,36 @@ impl Watch for Misses<'_, '_> {
     fn is_found(&self, _state: &bool, exit: Exit) -> bool {
         exit == Exit::Return
     }
+}
+
+/// A goroutine waits for the close, or the value, of another one, which has a way that misses it.
+fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &'s Deed) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    let wants_close = deed.act == Act::Range;
+    let supplies = |other: &Goroutine| {
+        let closes = story.of_goroutine(other, Act::Close).next().is_some();
+        closes || !wants_close && story.of_goroutine(other, Act::Send).next().is_some()
+    };
+    let mut suppliers = story.goroutines.iter().filter(|other| other.links != goroutine.links && supplies(other));
+    let (supplier, None) = (suppliers.next()?, suppliers.next()) else { return None };
+    let own = story.own(Act::Close).next().is_some() || !wants_close && story.own(Act::Send).next().is_some();
+    let needs = if wants_close { MANY } else { story.most(goroutine, Act::Receive) };
+    let is_left_otherwise = wants_close && leaves_otherwise(&owner.program.body(deed.operation.body), deed);
+    if supplier.is_many || goroutine.is_many || own || is_left_otherwise || !wants_close && needs != 1 {
+        return None;
+    }
+    let root = owner.program.body(supplier.root());
+    let watch = Misses { story, body: root.clone(), depth: supplier.links.len(), wants_close };
+    let way = search(&root, &watch)?;
+    Some(Stranded {
+        story,
+        shape: Shape::CloseMissed,
+        goroutine: Some(goroutine),
+        deed,
+        way: Some((root, way)),
+        sends: 0,
+        is_certain: true,
+    })
 }
 
 /// The owner receives what a goroutine, on one of its ways, neither sends nor closes.

@@ -27,9 +27,9 @@ use rustc_hash::FxHashMap;
 
 pub(crate) use events::{Event, Flow, What};
 pub(crate) use known::{Known, is_named, names};
-pub(crate) use tree::{Cell, Origin, Parent, Tree, declared_value, parameters, select_of};
+pub(crate) use tree::{Cell, Origin, Parent, Tree, parameters, select_of};
 pub(crate) use usage::{Usage, usage};
-pub(crate) use value::{Escape, Operation, Trail, follow, follow_cell};
+pub(crate) use value::{Operation, Trail, follow, follow_cell};
 
 use crate::finding::Place;
 use crate::lock::Summary;

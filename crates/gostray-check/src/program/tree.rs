@@ -3,15 +3,16 @@
 
 use std::sync::{Arc, OnceLock};
 
+use gostray_golang::Name;
 use gostray_golang::ast::{
-    Ast, Body as AstBody, DeclId, DeclKind, ExprId, ExprKind, Id, Node, SignatureId, SpecId, SpecKind, StmtId, StmtKind,
+    Ast, Body as AstBody, DeclId, DeclKind, ExprId, ExprKind, Id, Node, SignatureId, SpecId, StmtId, StmtKind,
 };
 use gostray_golang::package::{FileId, SourceFile, World};
 use gostray_golang::types::{Builtin, FileTypes, FuncId, Object, Selected, Type, TypeDecl, VarId};
-use gostray_golang::{Name, Token};
 use rustc_hash::FxHashMap;
 
 use crate::program::events::Flow;
+use crate::program::known::is_named;
 
 /// What can hold a value, or be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,11 +61,12 @@ pub(crate) struct Tree {
     stmt_parents: Vec<Parent>,
     spec_parents: FxHashMap<SpecId, Parent>,
     expr_owners: Vec<u32>,
-    stmt_owners: Vec<u32>,
     pub(crate) functions: Vec<Function>,
     places: FxHashMap<Origin, u32>,
     /// The channels that are made: `make(chan T)`.
     pub(crate) channels: Vec<ExprId>,
+    /// The wait groups that functions declare: the identifiers that do.
+    pub(crate) groups: Vec<ExprId>,
     /// Where each is used, declared or assigned.
     pub(crate) uses: FxHashMap<Cell, Vec<ExprId>>,
     /// The values that composite literals give to fields.
@@ -75,6 +77,7 @@ const NONE: u32 = u32::MAX;
 
 struct Builder<'a> {
     world: &'a World,
+    file: FileId,
     ast: &'a Ast,
     tree: Tree,
     owner: u32,
@@ -97,14 +100,14 @@ impl Tree {
             stmt_parents: Vec::new(),
             spec_parents: FxHashMap::default(),
             expr_owners: vec![NONE; ast.expr_count()],
-            stmt_owners: Vec::new(),
             functions: Vec::new(),
             places: FxHashMap::default(),
             channels: Vec::new(),
+            groups: Vec::new(),
             uses: FxHashMap::default(),
             fills: FxHashMap::default(),
         };
-        let mut builder = Builder { world, ast, tree, owner: NONE };
+        let mut builder = Builder { world, file, ast, tree, owner: NONE };
         for decl in &source.file.decls {
             builder.visit(Node::Decl(*decl), Parent::None);
         }
@@ -141,10 +144,6 @@ impl Tree {
         Some(self.expr_owners[expr.index()]).filter(|owner| *owner != NONE)
     }
 
-    pub(crate) fn owner_of_stmt(&self, stmt: StmtId) -> Option<u32> {
-        self.stmt_owners.get(stmt.index()).copied().filter(|owner| *owner != NONE)
-    }
-
     pub(crate) fn closure(&self, expr: ExprId) -> Option<u32> {
         self.places.get(&Origin::Closure(expr)).copied()
     }
@@ -157,7 +156,7 @@ impl Tree {
 impl Builder<'_> {
     fn visit(&mut self, node: Node, parent: Parent) {
         let outer = self.owner;
-        let mut around = parent;
+        let around;
         match node {
             Node::Expr(expr) => {
                 self.tree.expr_parents[expr.index()] = parent;
@@ -171,7 +170,6 @@ impl Builder<'_> {
             }
             Node::Stmt(stmt) => {
                 put(&mut self.tree.stmt_parents, stmt.index(), Parent::None, parent);
-                put(&mut self.tree.stmt_owners, stmt.index(), NONE, self.owner);
                 around = Parent::Stmt(stmt);
             }
             Node::Spec(spec) => {
@@ -206,7 +204,14 @@ impl Builder<'_> {
         match self.ast[expr].kind {
             ExprKind::Ident(_) => {
                 let cell = match types.objects.get(&expr) {
-                    Some(Object::Var(variable)) => Cell::Var(*variable),
+                    Some(Object::Var(variable)) => {
+                        if *variable == (VarId::Local { file: self.file, ident: expr })
+                            && is_named(self.world, types.ty(expr), "sync", "WaitGroup")
+                        {
+                            self.tree.groups.push(expr);
+                        }
+                        Cell::Var(*variable)
+                    }
                     Some(Object::Func(function)) => Cell::Func(*function),
                     _ => return,
                 };
@@ -257,13 +262,6 @@ pub(crate) fn parameters(ast: &Ast, signature: SignatureId) -> Vec<Option<ExprId
     idents
 }
 
-/// The value that a declaration gives to one of its names.
-pub(crate) fn declared_value(ast: &Ast, spec: SpecId, ident: ExprId) -> Option<ExprId> {
-    let SpecKind::Value { names, values, .. } = ast[spec].kind else { return None };
-    let at = ast.list(names).position(|name| name == ident)?;
-    if values.len() == names.len() { ast.at(values, at) } else { None }
-}
-
 /// Is it one of the statements that Go writes within a clause of a `select`: the operation itself?
 pub(crate) fn select_of(ast: &Ast, tree: &Tree, stmt: StmtId) -> Option<StmtId> {
     let Parent::Stmt(clause) = tree.around_stmt(stmt) else { return None };
@@ -276,9 +274,4 @@ pub(crate) fn select_of(ast: &Ast, tree: &Tree, stmt: StmtId) -> Option<StmtId> 
         Parent::Stmt(select) => Some(select),
         _ => None,
     }
-}
-
-/// Is it an assignment that declares (`:=`)?
-pub(crate) fn is_define(operator: Token) -> bool {
-    operator == Token::Define
 }

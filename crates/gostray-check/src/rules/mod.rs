@@ -1,7 +1,12 @@
 //! The rules, one file each. What a file says of itself is what `gostray rule` shows.
 
 mod channels;
+mod contexts;
+mod edits;
+mod groups;
 mod locks;
+mod resources;
+mod spawning;
 
 use gostray_golang::Span;
 
@@ -90,13 +95,32 @@ pub static RULES: &[Rule] = &[
     channels::range_unclosed::RULE,
     channels::full_buffer::RULE,
     channels::send_in_defer::RULE,
+    channels::nil_channel::RULE,
+    channels::empty_select::RULE,
+    channels::double_close::RULE,
     channels::stuck_producer::RULE,
+    channels::break_in_select::RULE,
+    channels::worker_without_exit::RULE,
     locks::recursive_lock::RULE,
     locks::missing_unlock::RULE,
     locks::lock_order::RULE,
     locks::lock_across_channel::RULE,
     locks::cond_no_signal::RULE,
+    groups::wg_mismatch::RULE,
+    groups::wg_add_inside::RULE,
+    groups::wg_wait_in_loop::RULE,
     channels::wait_before_drain::RULE,
+    groups::errgroup_misuse::RULE,
+    contexts::lost_cancel::RULE,
+    contexts::context_dropped::RULE,
+    contexts::ticker_loop::RULE,
+    contexts::iter_pull::RULE,
+    resources::body_not_closed::RULE,
+    resources::resource_not_closed::RULE,
+    resources::client_without_timeout::RULE,
+    spawning::infinite_loop::RULE,
+    spawning::handler_spawn::RULE,
+    spawning::unbounded_spawn::RULE,
 ];
 
 /// A rule by its code or name.

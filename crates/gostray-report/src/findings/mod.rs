@@ -10,8 +10,6 @@ use std::time::Duration;
 
 use gostray_check::{Finding, Place, Report};
 
-pub(crate) use json::FindingsJson;
-
 /// A way to show findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingsFormat {

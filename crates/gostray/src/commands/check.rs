@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Context as _;
-use gostray_check::Options;
+use gostray_check::{Options, Tier};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{Note, World, folders};
@@ -34,7 +34,8 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     let world = World::new(workspace, context);
     let packages = world.load(&folders, args.tests, &|| {});
     progress.say("looking for leaks");
-    let options = Options { tests: args.tests, ..Options::default() };
+    let tier = if args.hygiene { Tier::Hygiene } else { Tier::Likely };
+    let options = Options { tests: args.tests, tier };
     let report = gostray_check::check(&world, &packages, &options, &|| {});
     drop(progress);
     let mut notes: Vec<String> =

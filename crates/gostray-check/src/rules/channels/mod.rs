@@ -1,9 +1,13 @@
 //! Channels: somebody sends, receives or ranges, and nobody is there.
 
+pub(super) mod break_in_select;
 pub(super) mod close_missed_path;
+pub(super) mod double_close;
 pub(super) mod early_return_send;
+pub(super) mod empty_select;
 pub(super) mod first_wins;
 pub(super) mod full_buffer;
+pub(super) mod nil_channel;
 pub(super) mod partial_collect;
 pub(super) mod range_unclosed;
 pub(super) mod receive_never;
@@ -12,6 +16,7 @@ pub(super) mod send_no_receiver;
 pub(super) mod stuck_producer;
 pub(super) mod timeout_abandon;
 pub(super) mod wait_before_drain;
+pub(super) mod worker_without_exit;
 
 use crate::channel::Stranded;
 

@@ -40,10 +40,11 @@ use gostray_golang::ast::{ExprId, StmtKind};
 use gostray_golang::flow::Exit;
 
 use crate::channel::{insert_after, statement};
-use crate::finding::{Edit, Finding, Fix, Safety, Tier};
+use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::lock::{Act, LockCall, Mode, lock_call};
-use crate::path::{Way, Watch, search};
+use crate::path::{Watch, Way, search};
 use crate::program::{Body, Event, What};
+use crate::rules::edits::remove_line;
 use crate::rules::locks::recursive_lock::{gives, locks};
 use crate::rules::{Check, Rule, finding, step};
 
@@ -181,7 +182,7 @@ fn fix(body: &Body<'_>, lock: &LockCall, all: &[LockCall], mode: Mode, name: &st
     if !is_last {
         return Some(Fix { safety: Safety::Display, title, edits: Vec::new() });
     }
-    let edits = vec![insert_after(body, stmt, &format!("defer {name}.{word}()")), remove(body, give_stmt)];
+    let edits = vec![insert_after(body, stmt, &format!("defer {name}.{word}()")), remove_line(body, give_stmt)];
     Some(Fix { safety: Safety::Safe, title, edits })
 }
 
@@ -195,19 +196,4 @@ fn is_last_thing(body: &Body<'_>, call: ExprId) -> bool {
                 What::Call { .. } | What::Send { .. } | What::Receive { .. } | What::Range { .. } | What::Go { .. }
             )
     })
-}
-
-/// A statement with its line.
-fn remove(body: &Body<'_>, stmt: gostray_golang::ast::StmtId) -> Edit {
-    let source = &body.source.source;
-    let span = body.ast()[stmt].span;
-    let line = source[..span.start as usize].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    let is_alone = source[line..span.start as usize].iter().all(|byte| matches!(byte, b' ' | b'\t'))
-        && source.get(span.end as usize) == Some(&b'\n');
-    let (start, end) = if is_alone {
-        (u32::try_from(line).unwrap_or(span.start), span.end + 1)
-    } else {
-        (span.start, span.end)
-    };
-    Edit { file: body.source.path.clone(), start, end, text: String::new() }
 }

@@ -1,0 +1,130 @@
+//! A context's cancel function is not called on some way out.
+//!
+//! ## What it finds
+//!
+//! `context.WithCancel`, `WithTimeout` and `WithDeadline` (and `signal.NotifyContext`) give a function that
+//! has to be called. Until then the context, and every goroutine that waits for it, stays: with a timeout
+//! until that, without one until the parent is cancelled, which may be never.
+//!
+//! ## Example
+//!
+//! ```go
+//! 	ctx, cancel := context.WithCancel(parent)
+//! 	go follow(ctx)
+//! 	if err := open(name); err != nil {
+//! 		return err // cancel is not called, follow stays
+//! 	}
+//! 	cancel()
+//! ```
+//!
+//! Use instead:
+//!
+//! ```go
+//! 	ctx, cancel := context.WithCancel(parent)
+//! 	defer cancel()
+//! ```
+//!
+//! ## When it is wrong
+//!
+//! When the context is meant to live on, on that way.
+//!
+//! ## Fix
+//!
+//! Safe where the function calls `cancel` itself on other ways, and the context does not leave it: then it is
+//! not meant to live on.
+
+use gostray_golang::ast::ExprId;
+
+use crate::channel::{insert_after, statement};
+use crate::finding::{Finding, Fix, Safety, Tier};
+use crate::obligation::{Obligation, Release, calls, targets};
+use crate::program::{Body, Cell, Usage, What, usage};
+use crate::rules::{Check, Rule, finding, step};
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    code: "GS401",
+    name: "lost-cancel",
+    tier: Tier::Likely,
+    text: include_str!("lost_cancel.rs"),
+    chinese: include_str!("lost_cancel.zh-CN.md"),
+    check: Check::Body(check),
+};
+
+fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
+    for (call, names) in calls(body) {
+        let gives = match names {
+            ("context", None, name) => name.starts_with("With") && !matches!(name, "WithValue" | "WithoutCancel"),
+            ("os/signal", None, "NotifyContext") => true,
+            _ => false,
+        };
+        if !gives || body.is_main() {
+            continue;
+        }
+        let Some((left, _)) = targets(body, call) else { continue };
+        let [context, cancel] = left.as_slice() else { continue };
+        let span = body.ast()[call].span;
+        if body.ast().name(*cancel).is_some_and(gostray_golang::Name::is_blank) {
+            // With a time it ends by itself.
+            if matches!(names.2, "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause") {
+                continue;
+            }
+            let message = format!("the cancel function of {} is thrown away", body.text_of(*context));
+            let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+            finding.why = "what waits for this context stays until its parent is cancelled".to_owned();
+            finding.path.push(step(body, span, "the context is made here"));
+            found.push(finding);
+            continue;
+        }
+        let Some(obligation) = Obligation::of(body, call, 1, Release::Use) else { continue };
+        let Some(way) = obligation.missed() else { continue };
+        let name = body.text_of(obligation.ident);
+        let message = format!("{name} is not called on every way out: the context and what waits for it stay");
+        let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+        finding.why = match waiter(body, *context) {
+            Some(_) => "a goroutine that was started with this context stays, too".to_owned(),
+            None => "the context stays registered with its parent".to_owned(),
+        };
+        if let Some(spawn) = waiter(body, *context) {
+            finding.spawned_at = Some(body.place(crate::rules::spawn_span(body, spawn)));
+        }
+        finding.path.push(step(body, span, "the context is made here"));
+        finding.path.extend(way.steps(body, Some(span), "this way out does not cancel it"));
+        let safety = if is_kept(body, *context, call) { Safety::Unsafe } else { Safety::Safe };
+        finding.fix = statement(body, call).map(|stmt| Fix {
+            safety,
+            title: format!("call {name} however the function ends"),
+            edits: vec![insert_after(body, stmt, &format!("defer {name}()"))],
+        });
+        found.push(finding);
+    }
+}
+
+/// A goroutine that gets the context.
+fn waiter(body: &Body<'_>, context: ExprId) -> Option<ExprId> {
+    let variable = body.tree.types.variable(context)?;
+    body.flow().all().find_map(|(_, event)| match event.what {
+        What::Go { call } => {
+            let gets =
+                body.arguments(call).iter().any(|argument| body.tree.types.variable(*argument) == Some(variable));
+            gets.then_some(call)
+        }
+        _ => None,
+    })
+}
+
+/// Does the context leave the function: returned, kept, or used by a closure that may run later?
+fn is_kept(body: &Body<'_>, context: ExprId, _call: ExprId) -> bool {
+    let Some(variable) = body.tree.types.variable(context) else { return true };
+    let calls_cancel = |name: ExprId| matches!(usage(body.ast(), &body.tree, name), Usage::Call(_));
+    let Some((left, _)) = targets(body, _call) else { return true };
+    let Some(cancel) = left.get(1).and_then(|cancel| body.tree.types.variable(*cancel)) else { return true };
+    let uses = |cell: Cell| body.tree.uses.get(&cell).cloned().unwrap_or_default();
+    let is_cancelled = uses(Cell::Var(cancel)).into_iter().any(calls_cancel);
+    let leaves = uses(Cell::Var(variable)).into_iter().any(|mention| {
+        matches!(
+            usage(body.ast(), &body.tree, mention),
+            Usage::Returned(_) | Usage::Becomes(_) | Usage::Element { .. } | Usage::Sent(_)
+        )
+    });
+    leaves || !is_cancelled
+}

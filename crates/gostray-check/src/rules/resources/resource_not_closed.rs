@@ -1,0 +1,181 @@
+//! Something that owns goroutines is not closed on some way out.
+//!
+//! ## What it finds
+//!
+//! Watchers, connections, servers, subscriptions: a table of types whose goroutines end only when they are
+//! closed; and the user's own: a type whose constructor starts a goroutine that only its `Close` or `Stop`
+//! ends.
+//!
+//! ## Example
+//!
+//! ```go
+//! func report(lines []string) {
+//! 	b := NewBatcher() // starts a goroutine that Close ends
+//! 	for _, line := range lines {
+//! 		b.Add(line)
+//! 	}
+//! }
+//! ```
+//!
+//! Use instead:
+//!
+//! ```go
+//! 	b := NewBatcher()
+//! 	defer b.Close()
+//! ```
+//!
+//! ## When it is wrong
+//!
+//! When the value is kept in a way that can't be seen.
+//!
+//! ## Fix
+//!
+//! Safe where there is no error to be checked first, or it is checked right after the call.
+
+use gostray_golang::ast::ExprId;
+use gostray_golang::types::{FuncId, Selected, Type};
+
+use crate::actor::spawns;
+use crate::finding::{Finding, Tier};
+use crate::obligation::{Obligation, Release, calls};
+use crate::program::{Body, Callee, Cell, What, names};
+use crate::rules::resources::body_not_closed::after_check;
+use crate::rules::resources::table::RESOURCES;
+use crate::rules::{Check, Rule, finding, step};
+use crate::worker::CLOSERS;
+
+pub(in crate::rules) const RULE: Rule = Rule {
+    code: "GS502",
+    name: "resource-not-closed",
+    tier: Tier::Likely,
+    text: include_str!("resource_not_closed.rs"),
+    chinese: include_str!("resource_not_closed.zh-CN.md"),
+    check: Check::Body(check),
+};
+
+fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
+    if body.is_main() {
+        return;
+    }
+    for (call, names) in calls(body) {
+        let known = RESOURCES.iter().find(|resource| {
+            resource.package == names.0 && resource.receiver == names.1 && resource.functions.contains(&names.2)
+        });
+        match known {
+            Some(resource) => open(body, call, resource.closers, resource.keeps, found),
+            None => {
+                if let Some(closer) = inferred(body, call) {
+                    let at = CLOSERS.iter().position(|own| *own == closer).unwrap_or(0);
+                    open(body, call, &CLOSERS[at..=at], "the goroutine that it started", found);
+                }
+            }
+        }
+    }
+}
+
+fn open(body: &Body<'_>, call: ExprId, closers: &'static [&'static str], keeps: &str, found: &mut Vec<Finding>) {
+    let Some(obligation) = Obligation::of(body, call, 0, Release::Methods(closers, None)) else { return };
+    let Some(way) = obligation.missed() else { return };
+    let span = body.ast()[call].span;
+    let name = body.text_of(obligation.ident);
+    let closer = closers.first().copied().unwrap_or("Close");
+    let message = format!("{name} is not closed on every way out: {name}.{closer} is missing");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = format!("{keeps} stays");
+    finding.path.push(step(body, span, "it comes from here"));
+    finding.path.extend(way.steps(body, Some(span), "this way out leaves it open"));
+    finding.fix = after_check(body, call, &obligation, &format!("defer {name}.{closer}()"));
+    found.push(finding);
+}
+
+/// The method that ends the goroutine which a constructor starts, if there is one.
+fn inferred(body: &Body<'_>, call: ExprId) -> Option<&'static str> {
+    let Callee::Func(function) = body.callee(call) else { return None };
+    let constructor = body.program.body_of(function)?;
+    let signature = body.program.world.signature(function);
+    let ty = signature.results.first()?;
+    let Type::Named(..) = ty.pointed() else { return None };
+    let (_, receiver, _) = names(body.program.world, function)?;
+    if receiver.is_some() {
+        return None;
+    }
+    for name in CLOSERS {
+        let selection = body.program.world.select(ty, gostray_golang::Name::new(name));
+        let Some(Selected::Method(closer)) = selection.map(|selection| selection.selected) else { continue };
+        let closer = body.program.body_of(closer)?;
+        if starts(&constructor, &closer, 0) {
+            return Some(name);
+        }
+    }
+    None
+}
+
+/// Does a constructor start a goroutine that waits for what its closer does?
+fn starts(constructor: &Body<'_>, closer: &Body<'_>, depth: u32) -> bool {
+    let ends = ends(closer, 0);
+    let waits_for = |root: &Body<'_>| {
+        root.flow().all().any(|(_, event)| match event.what {
+            What::Receive { channel } | What::Range { channel } => {
+                root.cell(channel).is_some_and(|cell| ends.contains(&cell))
+            }
+            _ => false,
+        })
+    };
+    let is_started = spawns(constructor)
+        .into_iter()
+        .filter_map(|(_, root)| root)
+        .any(|root| waits_for(&constructor.program.body(root)));
+    if is_started || depth > 1 {
+        return is_started;
+    }
+    // In what it calls: `b.start()`.
+    calls(constructor).into_iter().any(|(call, _)| match constructor.callee(call) {
+        Callee::Func(function) if function.file.package == constructor.id.file.package => {
+            own(constructor, function).is_some_and(|callee| starts(&callee, closer, depth + 1))
+        }
+        _ => false,
+    })
+}
+
+fn own<'p>(body: &Body<'p>, function: FuncId) -> Option<Body<'p>> {
+    body.program.body_of(function)
+}
+
+/// The fields that a closer closes or sends on.
+fn ends(closer: &Body<'_>, depth: u32) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    let closures = closer.tree.functions.len();
+    let bodies = (0..u32::try_from(closures).unwrap_or(0))
+        .map(|at| closer.program.body(crate::program::BodyId { file: closer.id.file, at }))
+        .filter(|body| body.is_within(closer.id));
+    for body in bodies {
+        for (_, event) in body.flow().all() {
+            match event.what {
+                What::Close { channel } | What::Send { channel } => {
+                    cells.extend(body.cell(channel).filter(|cell| matches!(cell, Cell::Field(..))));
+                }
+                What::Deferred { call } => {
+                    if let Some(channel) = body.arguments(call).first()
+                        && body.callee(call) == Callee::Builtin(gostray_golang::types::Builtin::Close)
+                    {
+                        cells.extend(body.cell(*channel).filter(|cell| matches!(cell, Cell::Field(..))));
+                    }
+                }
+                What::Call { call } if depth < 1 => {
+                    if let Callee::Func(function) = body.callee(call)
+                        && function.file.package == closer.id.file.package
+                        && let Some(inner) = own(&body, function)
+                    {
+                        cells.extend(ends_of(&inner, depth));
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    cells
+}
+
+fn ends_of(body: &Body<'_>, depth: u32) -> Vec<Cell> {
+    ends(body, depth + 1)
+}

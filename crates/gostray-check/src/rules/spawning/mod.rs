@@ -1,0 +1,5 @@
+//! How goroutines are started.
+
+pub(super) mod handler_spawn;
+pub(super) mod infinite_loop;
+pub(super) mod unbounded_spawn;

@@ -1,0 +1,206 @@
+//! Goroutines that never end by themselves: what they run has no way out.
+
+use gostray_golang::ast::{ExprId, StmtId, StmtKind};
+use gostray_golang::flow::{BlockId, Edge, Exit};
+use gostray_golang::types::Type;
+
+use crate::actor::spawns;
+use crate::path::{Watch, search};
+use crate::program::{Body, Callee, Cell, Event, What, names};
+
+/// A goroutine that has no way out.
+#[derive(Debug, Clone)]
+pub(crate) struct Worker<'p> {
+    /// The function that starts it, and the call that does.
+    pub(crate) spawner: Body<'p>,
+    pub(crate) call: ExprId,
+    /// What it runs.
+    pub(crate) root: Body<'p>,
+    /// Where it waits, in order.
+    pub(crate) waits: Vec<Wait>,
+}
+
+/// Where a goroutine waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    pub(crate) span: gostray_golang::Span,
+    pub(crate) channel: ExprId,
+    /// The `select` it is a case of.
+    pub(crate) select: Option<StmtId>,
+}
+
+/// The goroutines without a way out that a function starts.
+pub(crate) fn workers<'p>(body: &Body<'p>) -> Vec<Worker<'p>> {
+    let mut found = Vec::new();
+    for (call, root) in spawns(body) {
+        let Some(root) = root else { continue };
+        let root = body.program.body(root);
+        if has_way_out(&root) {
+            continue;
+        }
+        let flow = root.flow();
+        let waits = flow
+            .all()
+            .filter_map(|(_, event)| match event.what {
+                What::Receive { channel } | What::Range { channel } | What::Send { channel } => {
+                    Some(Wait { span: event.span, channel, select: event.select })
+                }
+                _ => None,
+            })
+            .collect();
+        found.push(Worker { spawner: body.clone(), call, root, waits });
+    }
+    found
+}
+
+/// Looks for any end of a function; a clock never says that there are no more ticks.
+struct WayOut<'b, 'p>(&'b Body<'p>);
+
+impl Watch for WayOut<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), _event: &Event) -> Option<()> {
+        Some(())
+    }
+
+    fn edge(&self, (): (), from: BlockId, edge: Edge) -> Option<()> {
+        let flow = self.0.flow();
+        let is_clock = edge == Edge::Done
+            && flow.events[from.index()]
+                .iter()
+                .any(|event| matches!(event.what, What::Range { channel } if is_of_time(self.0, channel)));
+        (!is_clock).then_some(())
+    }
+
+    fn is_found(&self, (): &(), _exit: Exit) -> bool {
+        true
+    }
+}
+
+/// Is there any way through a function to its end?
+pub(crate) fn has_way_out(body: &Body<'_>) -> bool {
+    search(body, &WayOut(body)).is_some()
+}
+
+impl Worker<'_> {
+    /// Does it start in `main`, `init`, or once for a variable of the package?
+    pub(crate) fn is_of_the_process(&self) -> bool {
+        let program = self.spawner.program;
+        let outer = program.body(self.spawner.outermost());
+        let Some(function) = outer.declaration() else { return true };
+        let Some((_, receiver, name)) = names(program.world, function) else { return true };
+        if receiver.is_none() && (name == "main" || name == "init" || name.starts_with("Main")) {
+            return true;
+        }
+        if receiver.is_some() {
+            return false;
+        }
+        // It is called by those alone.
+        let cell = Cell::Func(function);
+        if !program.is_seen_whole(cell) {
+            return false;
+        }
+        let mut calls = 0;
+        for (file, expr) in program.uses(cell) {
+            let (ast, tree) = (program.ast(file), program.tree(file));
+            if let crate::program::Usage::Call(call) = crate::program::usage(ast, &tree, expr) {
+                let Some(at) = tree.owner(call) else { continue };
+                let caller = program.body(program.body(crate::program::BodyId { file, at }).outermost());
+                let name = caller.declaration().and_then(|function| names(program.world, function));
+                let is_start = matches!(name, Some((_, None, "main" | "init")));
+                if !is_start {
+                    return false;
+                }
+                calls += 1;
+            }
+        }
+        calls > 0
+    }
+
+    /// Does it wait for a ticker or timer?
+    pub(crate) fn ticker(&self) -> Option<Wait> {
+        self.waits.iter().copied().find(|wait| is_of_time(&self.root, wait.channel))
+    }
+}
+
+/// Is a channel that of a ticker or timer?
+pub(crate) fn is_of_time(body: &Body<'_>, channel: ExprId) -> bool {
+    let ast = body.ast();
+    let channel = ast.unparen(channel);
+    match ast[channel].kind {
+        gostray_golang::ast::ExprKind::Selector { x, selected } => {
+            ast.name(selected).is_some_and(|name| name == "C")
+                && (crate::program::is_named(body.program.world, body.tree.types.ty(x), "time", "Ticker")
+                    || crate::program::is_named(body.program.world, body.tree.types.ty(x), "time", "Timer"))
+        }
+        gostray_golang::ast::ExprKind::Call { .. } => match body.callee(channel) {
+            Callee::Func(function) => {
+                matches!(names(body.program.world, function), Some(("time", None, "Tick" | "After")))
+            }
+            _ => false,
+        },
+        gostray_golang::ast::ExprKind::Ident(_) => {
+            let Some(cell) = body.cell(channel) else { return false };
+            match body.program.single_value(cell) {
+                Some((file, value)) if file == body.id.file => is_of_time(body, value),
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+/// The closers of a type: the methods whose name says that they end it.
+pub(crate) const CLOSERS: [&str; 10] =
+    ["Close", "Stop", "Shutdown", "Cancel", "Quit", "Terminate", "Destroy", "close", "stop", "shutdown"];
+
+/// The type whose method starts the goroutine, or which its function gives.
+pub(crate) fn subject<'w>(worker: &Worker<'w>) -> Option<(Type, Option<gostray_golang::types::FuncId>)> {
+    let world = worker.spawner.program.world;
+    let receiver = |body: &Body<'_>| -> Option<Type> {
+        let function = body.declaration()?;
+        let ast = body.ast();
+        let gostray_golang::ast::DeclKind::Func(decl) = ast[function.decl].kind else { return None };
+        let field = ast.at(decl.receiver?.fields, 0)?;
+        let ident = ast.at(ast[field].names, 0)?;
+        Some(body.tree.types.ty(ident).clone())
+    };
+    let ty = receiver(&worker.root).or_else(|| receiver(&worker.spawner.program.body(worker.spawner.outermost())));
+    let ty = ty.or_else(|| {
+        let outer = worker.spawner.program.body(worker.spawner.outermost());
+        let signature = world.signature(outer.declaration()?);
+        signature.results.first().cloned()
+    })?;
+    let Type::Named(..) = ty.pointed() else { return None };
+    let closer = CLOSERS.iter().find_map(|name| match world.select(&ty, gostray_golang::Name::new(name))?.selected {
+        gostray_golang::types::Selected::Method(function) => Some(function),
+        _ => None,
+    });
+    Some((ty, closer))
+}
+
+/// The statement that a break leaves, instead of the loop around it.
+pub(crate) fn lost_break(body: &Body<'_>, select: StmtId) -> Option<StmtId> {
+    let ast = body.ast();
+    let StmtKind::Select(block) = ast[select].kind else { return None };
+    let StmtKind::Block(clauses) = ast[block].kind else { return None };
+    ast.list(clauses).find_map(|clause| {
+        let StmtKind::Comm { body: stmts, .. } = ast[clause].kind else { return None };
+        let last = ast.list(stmts).next_back()?;
+        match ast[last].kind {
+            StmtKind::Branch { keyword: gostray_golang::Token::Break, label: None } => Some(last),
+            // `if … { break }` as the last thing.
+            StmtKind::If { then, otherwise: None, .. } => {
+                let StmtKind::Block(inner) = ast[then].kind else { return None };
+                let last = ast.list(inner).next_back()?;
+                match ast[last].kind {
+                    StmtKind::Branch { keyword: gostray_golang::Token::Break, label: None } => Some(last),
+                    _ => None,
+                }
+            }
+            _ => None,
+        }
+    })
+}
