@@ -6,7 +6,7 @@ use gostray_golang::flow::Exit;
 use gostray_golang::types::{FuncId, Type, VarId};
 
 use crate::path::{Watch, search};
-use crate::program::{Body, Callee, Cell, Event, Known, What, parameters};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Known, What, parameters};
 
 /// A lock, as a function names it: a variable, and the fields on the way from it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -100,10 +100,31 @@ pub(crate) fn path(body: &Body<'_>, expr: ExprId) -> Option<LockPath> {
 /// (1, …).
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Summary {
-    /// Taken on every way, before anything else is done to it.
-    pub(crate) takes: Vec<(usize, Vec<Name>, Mode, ExprId)>,
+    pub(crate) takes: Vec<Taken>,
     /// Given back on some way.
     pub(crate) gives: Vec<(usize, Vec<Name>)>,
+}
+
+/// A lock of what a function is given, which it takes.
+#[derive(Debug, Clone)]
+pub(crate) struct Taken {
+    given: usize,
+    fields: Vec<Name>,
+    mode: Mode,
+    /// Is it taken on every way, before it is given back?
+    is_sure: bool,
+    /// Where: the function, and the call of `Lock` in it.
+    at: (BodyId, ExprId),
+}
+
+/// What a call of a function does to a lock, in the words of the caller.
+#[derive(Debug, Clone)]
+pub(crate) struct Touch {
+    pub(crate) act: Act,
+    pub(crate) path: LockPath,
+    pub(crate) is_sure: bool,
+    /// Where it is taken.
+    pub(crate) at: Option<(BodyId, ExprId)>,
 }
 
 const MAX_DEPTH: u32 = 3;
@@ -143,10 +164,14 @@ pub(crate) fn summary(body: &Body<'_>, depth: u32) -> Summary {
             match lock.act {
                 Act::Give(_) => summary.gives.push((at, lock.path.fields.clone())),
                 Act::Take(mode) => {
-                    if !seen.contains(&lock.path) && always_takes(body, &lock.path, depth) {
-                        summary.takes.push((at, lock.path.fields.clone(), mode, call));
-                    }
-                    seen.push(lock.path);
+                    let taken = Taken {
+                        given: at,
+                        fields: lock.path.fields.clone(),
+                        mode,
+                        is_sure: always_takes(body, &lock.path, depth),
+                        at: (body.id, call),
+                    };
+                    add(&mut summary, &mut seen, taken, lock.path);
                 }
             }
             continue;
@@ -168,20 +193,32 @@ pub(crate) fn summary(body: &Body<'_>, depth: u32) -> Summary {
                 }
             }
         }
-        for (act, path) in of_callee(body, call, depth + 1) {
-            let Some(at) = place(&path) else { continue };
-            match act {
-                Act::Give(_) => summary.gives.push((at, path.fields)),
+        for touch in of_callee(body, call, depth + 1) {
+            let Some(at) = place(&touch.path) else { continue };
+            match touch.act {
+                Act::Give(_) => summary.gives.push((at, touch.path.fields)),
                 Act::Take(mode) => {
-                    if !seen.contains(&path) && always_takes(body, &path, depth) {
-                        summary.takes.push((at, path.fields.clone(), mode, call));
-                    }
-                    seen.push(path);
+                    let taken = Taken {
+                        given: at,
+                        fields: touch.path.fields.clone(),
+                        mode,
+                        is_sure: touch.is_sure && always_takes(body, &touch.path, depth),
+                        at: touch.at.unwrap_or((body.id, call)),
+                    };
+                    add(&mut summary, &mut seen, taken, touch.path);
                 }
             }
         }
     }
     summary
+}
+
+/// The first take of a lock is the one that waits.
+fn add(summary: &mut Summary, seen: &mut Vec<LockPath>, taken: Taken, path: LockPath) {
+    if !seen.contains(&path) {
+        seen.push(path);
+        summary.takes.push(taken);
+    }
 }
 
 pub(crate) fn closure_of<'p>(body: &Body<'p>, call: ExprId) -> Option<Body<'p>> {
@@ -192,7 +229,7 @@ pub(crate) fn closure_of<'p>(body: &Body<'p>, call: ExprId) -> Option<Body<'p>> 
 }
 
 /// What a call does to locks, in the words of the caller.
-pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<(Act, LockPath)> {
+pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch> {
     let Callee::Func(function) = body.callee(call) else { return Vec::new() };
     let Some(callee) = own_body(body, function) else { return Vec::new() };
     let summary = body.program.lock_summary((function, depth), || summary(&callee, depth));
@@ -207,9 +244,13 @@ pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<(Act, 
         path.fields.extend_from_slice(fields);
         Some(path)
     };
-    let takes = summary.takes.iter().filter_map(|(at, fields, mode, _)| Some((Act::Take(*mode), join(*at, fields)?)));
-    let gives = summary.gives.iter().filter_map(|(at, fields)| Some((Act::Give(Mode::Write), join(*at, fields)?)));
-    // What is taken and given back in it is nothing to the caller, but for the taking.
+    let takes = summary.takes.iter().filter_map(|taken| {
+        let path = join(taken.given, &taken.fields)?;
+        Some(Touch { act: Act::Take(taken.mode), path, is_sure: taken.is_sure, at: Some(taken.at) })
+    });
+    let gives = summary.gives.iter().filter_map(|(at, fields)| {
+        Some(Touch { act: Act::Give(Mode::Write), path: join(*at, fields)?, is_sure: true, at: None })
+    });
     takes.chain(gives).collect()
 }
 
@@ -239,7 +280,7 @@ impl Watch for Without<'_, '_> {
         }
         if self.depth < MAX_DEPTH {
             let touched = of_callee(self.body, call, self.depth + 1);
-            if touched.iter().any(|(_, path)| path == self.path) {
+            if touched.iter().any(|touch| touch.path == *self.path && touch.is_sure) {
                 return None;
             }
         }

@@ -180,9 +180,9 @@ impl Senders<'_, '_> {
         if state.is_drained || state.sends == 0 {
             return false;
         }
-        // How many a loop sends is not known: perhaps no more than there is room for.
-        if state.sends >= MANY && self.room > 0 {
-            return false;
+        if state.sends >= MANY {
+            // How many a loop sends is not known: perhaps no more than there is room for.
+            return true;
         }
         u64::from(state.sends) > u64::from(state.receives) + self.room
     }
@@ -283,6 +283,9 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     } else {
         shape(story, goroutine, &way, receives)
     };
+    // The last of several sends is the one that finds no room.
+    let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
+    let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
     Some(Stranded {
         story,
         shape,
@@ -290,7 +293,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         deed,
         way: Some((owner.clone(), way)),
         sends,
-        is_certain: true,
+        is_certain: sends < MANY || room == 0,
     })
 }
 

@@ -23,7 +23,7 @@ use gostray_golang::ast::{Ast, Body as AstBody, DeclKind, ExprId, ExprKind};
 use gostray_golang::flow::{Graph, ends};
 use gostray_golang::package::{FileId, Package, PackageId, SourceFile, World};
 use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, VarId};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use events::{Event, Flow, What};
 pub(crate) use known::{Known, is_named, names};
@@ -62,6 +62,8 @@ pub(crate) enum Callee {
 #[derive(Debug)]
 pub(crate) struct Program<'w> {
     pub(crate) world: &'w World,
+    /// The packages that are looked at, all of whose functions were read.
+    own: FxHashSet<PackageId>,
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
     /// What functions do to locks, by how deep they were looked into.
     locks: Mutex<FxHashMap<(FuncId, u32), Arc<Summary>>>,
@@ -77,8 +79,8 @@ pub(crate) struct Body<'p> {
 }
 
 impl<'w> Program<'w> {
-    pub(crate) fn new(world: &'w World) -> Self {
-        Self { world, trees: Mutex::default(), locks: Mutex::default() }
+    pub(crate) fn new(world: &'w World, packages: &[PackageId]) -> Self {
+        Self { world, own: packages.iter().copied().collect(), trees: Mutex::default(), locks: Mutex::default() }
     }
 
     pub(crate) fn tree(&self, file: FileId) -> Arc<Tree> {
@@ -181,8 +183,8 @@ impl<'w> Program<'w> {
                 self.is_main(file.package) || name.is_some_and(|name| !name.is_exported())
             }
             Cell::Field(decl, name) => {
-                let is_own = self.package(decl.file.package).origin == gostray_golang::module::Origin::Own;
-                is_own && (self.is_main(decl.file.package) || !name.is_exported())
+                self.own.contains(&decl.file.package)
+                    && (self.is_main(decl.file.package) || !name.is_exported())
             }
             Cell::Func(function) => {
                 let ast = self.ast(function.file);

@@ -101,6 +101,7 @@ pub static RULES: &[Rule] = &[
     channels::stuck_producer::RULE,
     channels::break_in_select::RULE,
     channels::worker_without_exit::RULE,
+    channels::peer_gone::RULE,
     locks::recursive_lock::RULE,
     locks::missing_unlock::RULE,
     locks::lock_order::RULE,

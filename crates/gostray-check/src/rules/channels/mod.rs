@@ -9,6 +9,7 @@ pub(super) mod first_wins;
 pub(super) mod full_buffer;
 pub(super) mod nil_channel;
 pub(super) mod partial_collect;
+pub(super) mod peer_gone;
 pub(super) mod range_unclosed;
 pub(super) mod receive_never;
 pub(super) mod send_in_defer;

@@ -35,12 +35,14 @@
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
-use gostray_golang::types::Type;
+use gostray_golang::types::VarId;
 
 use crate::finding::{Finding, Tier};
-use crate::lock::{Act, LockCall, lock_call};
+use crate::actor::loop_around;
+use crate::channel::room;
+use crate::lock::{Act, LockCall, lock_call, of_callee};
 use crate::path::{Watch, search};
-use crate::program::{Body, BodyId, Cell, Event, Operation, Program, Usage, What, follow_cell};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Operation, Program, Usage, What, follow_cell};
 use crate::rules::locks::recursive_lock::{gives, locks};
 use crate::rules::{Check, Rule, finding, step};
 
@@ -67,6 +69,8 @@ struct Holding<'b, 'p> {
     body: &'b Body<'p>,
     lock: &'b LockCall,
     channel: ExprId,
+    /// The call in which it waits, if it is not the function itself that does.
+    through: Option<ExprId>,
 }
 
 impl Watch for Holding<'_, '_> {
@@ -89,7 +93,11 @@ impl Watch for Holding<'_, '_> {
     }
 
     fn is_found_before(&self, state: &bool, event: &Event) -> bool {
-        *state && event.select.is_none() && is_at(self.body, event, self.channel)
+        *state
+            && match self.through {
+                Some(call) => matches!(event.what, What::Call { call: own } if own == call),
+                None => event.select.is_none() && is_at(self.body, event, self.channel),
+            }
     }
 }
 
@@ -125,6 +133,39 @@ impl Watch for Free<'_, '_> {
     }
 }
 
+/// A wait at a channel: in the function itself, or in what it calls.
+struct Wait<'p> {
+    body: Body<'p>,
+    channel: ExprId,
+    is_send: bool,
+    span: gostray_golang::Span,
+    through: Option<ExprId>,
+}
+
+/// Where a function waits for a channel and nothing else, what it calls included.
+fn waits<'p>(body: &Body<'p>, through: Option<ExprId>, depth: u32, found: &mut Vec<Wait<'p>>) {
+    for (_, event) in body.flow().all() {
+        let (channel, is_send) = match event.what {
+            What::Send { channel } => (channel, true),
+            What::Receive { channel } | What::Range { channel } => (channel, false),
+            What::Call { call } if depth < 2 => {
+                if let Callee::Func(function) = body.callee(call)
+                    && function.file.package == body.id.file.package
+                    && let Some(callee) = body.program.body_of(function)
+                {
+                    waits(&callee, through.or(Some(call)), depth + 1, found);
+                }
+                continue;
+            }
+            _ => continue,
+        };
+        let is_kept = matches!(body.cell(channel), Some(Cell::Field(..) | Cell::Var(VarId::Global { .. })));
+        if event.select.is_none() && (depth == 0 || is_kept) {
+            found.push(Wait { body: body.clone(), channel, is_send, span: event.span, through });
+        }
+    }
+}
+
 fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     for (file, _) in program.package(package).files() {
         for body in program.bodies(file) {
@@ -133,29 +174,25 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             if taken.is_empty() {
                 continue;
             }
-            for (_, event) in body.flow().all() {
-                let (channel, is_send) = match event.what {
-                    What::Send { channel } => (channel, true),
-                    What::Receive { channel } | What::Range { channel } => (channel, false),
-                    _ => continue,
-                };
-                if event.select.is_some() {
-                    continue;
-                }
+            let mut at = Vec::new();
+            waits(&body, None, 0, &mut at);
+            for wait in at {
                 for lock in &taken {
-                    found.extend(crossing(&body, lock, channel, is_send, event));
+                    found.extend(crossing(&body, lock, &wait));
                 }
             }
         }
     }
 }
 
-fn crossing(body: &Body<'_>, lock: &LockCall, channel: ExprId, is_send: bool, event: &Event) -> Option<Finding> {
+fn crossing(body: &Body<'_>, lock: &LockCall, wait: &Wait<'_>) -> Option<Finding> {
     let program = body.program;
-    let (cell, lock_cell) = (body.cell(channel)?, lock.cell?);
-    search(body, &Holding { body, lock, channel })?;
-    let trail = follow_cell(program, body.id.file, cell);
-    if !trail.is_whole() || !is_unbuffered(program, cell) && is_send {
+    let is_send = wait.is_send;
+    let (cell, lock_cell) = (wait.body.cell(wait.channel)?, lock.cell?);
+    let holding = Holding { body, lock, channel: wait.channel, through: wait.through };
+    search(body, &holding)?;
+    let trail = follow_cell(program, wait.body.id.file, cell);
+    if !trail.is_whole() || is_send && !room(program, cell).1 {
         return None;
     }
     let is_other = |operation: &&Operation| match operation.usage {
@@ -167,60 +204,87 @@ fn crossing(body: &Body<'_>, lock: &LockCall, channel: ExprId, is_send: bool, ev
     if others.is_empty() {
         return None;
     }
-    // Everybody on the other side takes the lock before.
+    // Everybody on the other side takes the lock before, or between two times.
     let needs = |operation: &Operation| {
         let other = program.body(operation.body);
-        if operation.body == body.id && matches!(cell, Cell::Var(_)) {
+        if operation.body == body.id || operation.body == wait.body.id {
             return None;
         }
         let free = Free { body: &other, lock: lock_cell, channel: operation.expr };
-        let is_free = search(&other, &free).is_some();
-        // A closure may be called with the lock held.
-        (!is_free).then_some((operation.body, operation.expr))
+        let is_needed = search(&other, &free).is_none() || takes_between(&other, lock_cell, operation);
+        is_needed.then_some((operation.body, operation.expr))
     };
     let all: Vec<(BodyId, ExprId)> = others.iter().copied().map(needs).collect::<Option<_>>()?;
     let (other, at) = *all.first()?;
     let other = program.body(other);
     let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
     let message = format!(
-        "{} waits for {} while it holds {name}, which {} takes first",
+        "{} waits for {} while it holds {name}, which {} takes, too",
         body.name(),
-        body.text_of(channel),
+        wait.body.text_of(wait.channel),
         other.name()
     );
-    let mut finding = finding(&RULE, Tier::Likely, body, event.span, message);
+    let span = wait.through.map_or(wait.span, |call| body.ast()[call].span);
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "each waits for what the other has, for ever".to_owned();
-    finding.blocks_at = Some(body.place(event.span));
+    finding.blocks_at = Some(wait.body.place(wait.span));
     finding.path.push(step(body, body.ast()[lock.call].span, "the lock is taken here"));
-    finding.path.push(step(body, event.span, "it is held while this waits"));
-    if let Some(take) = locks(&other).into_iter().find(|own| own.cell == Some(lock_cell)) {
-        finding.path.push(step(&other, other.ast()[take.call].span, "the other side waits for the lock here"));
+    if wait.through.is_some() {
+        finding.path.push(step(body, span, "while it is held, this is called"));
+    }
+    finding.path.push(step(&wait.body, wait.span, "it is held while this waits"));
+    if let Some((event, inner)) = takes(&other, lock_cell).first() {
+        let (holder, span) = inner.clone().unwrap_or((other.clone(), event.span));
+        finding.path.push(step(&holder, span, "the other side waits for the lock here"));
     }
     finding.path.push(step(&other, other.ast()[at].span, "and comes here only after it"));
     Some(finding)
 }
 
-/// Is every channel that a cell holds made without room?
-fn is_unbuffered(program: &Program<'_>, cell: Cell) -> bool {
-    let mut values = program.fills(cell);
-    for (file, expr) in program.uses(cell) {
-        let (ast, tree) = (program.ast(file), program.tree(file));
-        if let Usage::Gets(value) = crate::program::usage(ast, &tree, expr) {
-            match value {
-                Some(value) => values.push((file, value)),
-                None => return false,
+/// Where a function takes a lock: the event, and the place in what it calls.
+fn takes<'p>(body: &Body<'p>, lock: Cell) -> Vec<(Event, Option<(Body<'p>, gostray_golang::Span)>)> {
+    let mut found = Vec::new();
+    for (_, event) in body.flow().all() {
+        let What::Call { call } = event.what else { continue };
+        if let Some(own) = lock_call(body, call) {
+            if matches!(own.act, Act::Take(_)) && own.cell == Some(lock) {
+                found.push((*event, None));
+            }
+            continue;
+        }
+        for touch in of_callee(body, call, 0) {
+            if let (Act::Take(_), Some((id, at))) = (touch.act, touch.at) {
+                let inner = body.program.body(id);
+                if lock_call(&inner, at).is_some_and(|own| own.cell == Some(lock)) {
+                    let span = inner.ast()[at].span;
+                    found.push((*event, Some((inner, span))));
+                }
             }
         }
     }
-    !values.is_empty()
-        && values.into_iter().all(|(file, value)| {
-            let (ast, tree) = (program.ast(file), program.tree(file));
-            let is_channel = matches!(tree.types.ty(value), Type::Chan(..));
-            match ast[ast.unparen(value)].kind {
-                gostray_golang::ast::ExprKind::Call { arguments, .. } => {
-                    is_channel && tree.channels.contains(&ast.unparen(value)) && arguments.len() == 1
-                }
-                _ => false,
+    found
+}
+
+/// Does a function that comes to a channel again and again take the lock in between?
+fn takes_between(body: &Body<'_>, lock: Cell, operation: &Operation) -> bool {
+    let comes_again = loop_around(body, operation.expr).is_some()
+        || matches!(operation.usage, Usage::Range(_))
+        || is_called_in_loop(body)
+        // A deferred close comes after everything.
+        || matches!(operation.usage, Usage::Close(_));
+    comes_again && !takes(body, lock).is_empty()
+}
+
+fn is_called_in_loop(body: &Body<'_>) -> bool {
+    let Some(function) = body.declaration() else { return false };
+    let program = body.program;
+    program.uses(Cell::Func(function)).into_iter().any(|(file, expr)| {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        match crate::program::usage(ast, &tree, expr) {
+            Usage::Call(call) => {
+                tree.owner(call).is_some_and(|at| loop_around(&program.body(BodyId { file, at }), call).is_some())
             }
-        })
+            _ => false,
+        }
+    })
 }

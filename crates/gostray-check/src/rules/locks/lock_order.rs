@@ -29,7 +29,7 @@ use gostray_golang::package::PackageId;
 use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, lock_call, of_callee};
 use crate::path::{Watch, search};
-use crate::program::{Body, Cell, Event, Program, What};
+use crate::program::{Body, BodyId, Cell, Event, Program, What};
 use crate::rules::locks::recursive_lock::{gives, locks};
 use crate::rules::{Check, Rule, finding, step};
 
@@ -49,6 +49,8 @@ struct Order<'p> {
     taken: Cell,
     first: ExprId,
     second: ExprId,
+    /// Where the second is taken, in what is called.
+    at: Option<(BodyId, ExprId)>,
 }
 
 struct While<'b, 'p> {
@@ -104,7 +106,13 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
         );
         let mut finding = finding(&RULE, Tier::Likely, &one.body, span, message);
         finding.why = "if both run at once, each waits for what the other holds, for ever".to_owned();
-        finding.blocks_at = Some(one.body.place(span));
+        finding.blocks_at = Some(match one.at {
+            Some((id, call)) => {
+                let inner = program.body(id);
+                inner.place(inner.ast()[call].span)
+            }
+            None => one.body.place(span),
+        });
         finding.path.push(step(&one.body, one.body.ast()[one.first].span, "the one is taken here"));
         finding.path.push(step(&one.body, span, "and the other one while it is held"));
         finding.path.push(step(&other.body, other.body.ast()[other.first].span, "here the other one is first"));
@@ -117,35 +125,35 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
     let all = locks(body);
     for held in all.iter().filter(|lock| matches!(lock.act, Act::Take(_))) {
         let Some(held_cell) = held.cell else { continue };
-        let mut seconds: Vec<(ExprId, Cell)> = Vec::new();
+        let mut seconds: Vec<(ExprId, Cell, Option<(BodyId, ExprId)>)> = Vec::new();
         for (_, event) in body.flow().all() {
             let What::Call { call } = event.what else { continue };
-            if seconds.iter().any(|(own, _)| *own == call) {
+            if seconds.iter().any(|(own, ..)| *own == call) {
                 continue;
             }
             match lock_call(body, call) {
                 Some(lock) => {
                     if let (Act::Take(_), Some(cell)) = (lock.act, lock.cell) {
-                        seconds.push((call, cell));
+                        seconds.push((call, cell, None));
                     }
                 }
                 None => {
-                    for (act, path) in of_callee(body, call, 0) {
-                        if let Act::Take(_) = act
-                            && let Some(cell) = cell_of(body, &path)
+                    for touch in of_callee(body, call, 0) {
+                        if let Act::Take(_) = touch.act
+                            && let Some(cell) = cell_of(body, &touch.path)
                         {
-                            seconds.push((call, cell));
+                            seconds.push((call, cell, touch.at));
                         }
                     }
                 }
             }
         }
-        for (second, cell) in seconds {
+        for (second, cell, at) in seconds {
             if cell == held_cell || orders.iter().any(|own| own.held == held_cell && own.taken == cell) {
                 continue;
             }
             if search(body, &While { body, held, second }).is_some() {
-                orders.push(Order { body: body.clone(), held: held_cell, taken: cell, first: held.call, second });
+                orders.push(Order { body: body.clone(), held: held_cell, taken: cell, first: held.call, second, at });
             }
         }
     }

@@ -99,11 +99,12 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for lock in &all {
         let Act::Take(mode) = lock.act else { continue };
         let is_given = |other: &&LockCall| other.path == lock.path && other.act == Act::Give(mode);
-        if !all.iter().any(|other| is_given(&other)) || is_about_locking(body) {
+        let returns = all.iter().any(|other| is_given(&other) && returns_after(body, lock, other));
+        if !all.iter().any(|other| is_given(&other)) || is_about_locking(body) && returns {
             continue;
         }
         let Some(way) = search(body, &Held { body, lock }) else { continue };
-        if hands_over(body, lock, &way) {
+        if returns && hands_over(body, lock, &way) {
             continue;
         }
         let tier = if is_given_elsewhere(body, lock) { Tier::Likely } else { Tier::Proven };
@@ -117,6 +118,39 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         finding.fix = fix(body, lock, &all, mode, name);
         found.push(finding);
     }
+}
+
+/// Does the function return after it has given the lock back, without having taken it again?
+struct Returns<'b, 'p> {
+    body: &'b Body<'p>,
+    take: &'b LockCall,
+    give: ExprId,
+}
+
+impl Watch for Returns<'_, '_> {
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+        let (What::Call { call } | What::Deferred { call }) = event.what else { return Some(state) };
+        if call == self.give {
+            return Some(true);
+        }
+        let takes = lock_call(self.body, call)
+            .is_some_and(|lock| lock.path == self.take.path && matches!(lock.act, Act::Take(_)));
+        Some(state && !takes)
+    }
+
+    fn is_found(&self, state: &bool, exit: Exit) -> bool {
+        *state && exit == Exit::Return
+    }
+}
+
+fn returns_after(body: &Body<'_>, take: &LockCall, give: &LockCall) -> bool {
+    search(body, &Returns { body, take, give: give.call }).is_some()
 }
 
 /// Functions that lock for others say so.

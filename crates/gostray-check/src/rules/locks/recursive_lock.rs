@@ -37,7 +37,7 @@ use gostray_golang::flow::Exit;
 use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, LockPath, Mode, lock_call, of_callee};
 use crate::path::{Watch, search};
-use crate::program::{Body, Event, What};
+use crate::program::{Body, BodyId, Event, What};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -53,23 +53,24 @@ struct Again<'b, 'p> {
     body: &'b Body<'p>,
     first: &'b LockCall,
     mode: Mode,
+    /// Only what is taken on every way through what is called.
+    is_sure: bool,
 }
 
-impl Again<'_, '_> {
-    /// How an event takes the lock, if it does.
-    fn takes(&self, event: &Event) -> Option<Mode> {
-        let What::Call { call } = event.what else { return None };
-        let mode = match lock_call(self.body, call) {
-            Some(lock) => match lock.act {
-                Act::Take(mode) if lock.path == self.first.path => Some(mode),
-                _ => None,
-            },
-            None => of_callee(self.body, call, 0).into_iter().find_map(|(act, path)| match act {
-                Act::Take(mode) if path == self.first.path => Some(mode),
-                _ => None,
-            }),
-        };
-        mode
+/// How an event takes a lock, if it does, and where.
+fn takes(body: &Body<'_>, event: &Event, first: &LockCall) -> Option<(Mode, bool, (BodyId, ExprId))> {
+    let What::Call { call } = event.what else { return None };
+    match lock_call(body, call) {
+        Some(lock) => match lock.act {
+            Act::Take(mode) if lock.path == first.path => Some((mode, true, (body.id, call))),
+            _ => None,
+        },
+        None => of_callee(body, call, 0).into_iter().find_map(|touch| match touch.act {
+            Act::Take(mode) if touch.path == first.path => {
+                Some((mode, touch.is_sure, touch.at.unwrap_or((body.id, call))))
+            }
+            _ => None,
+        }),
     }
 }
 
@@ -102,7 +103,9 @@ impl Watch for Again<'_, '_> {
     }
 
     fn is_found_before(&self, state: &bool, event: &Event) -> bool {
-        *state && self.takes(event) == Some(self.mode)
+        *state
+            && takes(self.body, event, self.first)
+                .is_some_and(|(mode, is_sure, _)| mode == self.mode && (is_sure || !self.is_sure))
     }
 }
 
@@ -120,36 +123,48 @@ pub(super) fn gives(body: &Body<'_>, call: ExprId, path: &LockPath) -> bool {
         });
     }
     let touched = of_callee(body, call, 0);
-    let is = |act: fn(&Act) -> bool| touched.iter().any(|(own, of)| act(own) && of == path);
+    let is = |act: fn(&Act) -> bool| touched.iter().any(|touch| act(&touch.act) && touch.path == *path);
     is(|act| matches!(act, Act::Give(_))) && !is(|act| matches!(act, Act::Take(_)))
 }
 
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for first in locks(body) {
         let Act::Take(mode) = first.act else { continue };
-        // What is in an element of something may be another one each time.
-        for again in [Mode::Write, Mode::Read] {
-            let watch = Again { body, first: &first, mode: again };
+        for (again, is_sure) in
+            [(Mode::Write, true), (Mode::Read, true), (Mode::Write, false), (Mode::Read, false)]
+        {
+            let watch = Again { body, first: &first, mode: again, is_sure };
             let Some(way) = search(body, &watch) else { continue };
             let Some(event) = way.before else { continue };
-            let tier = if (mode, again) == (Mode::Read, Mode::Read) { Tier::Likely } else { Tier::Proven };
+            let is_reading = (mode, again) == (Mode::Read, Mode::Read);
+            let tier = if is_reading || !is_sure { Tier::Likely } else { Tier::Proven };
+            let Some((_, _, at)) = takes(body, &event, &first) else { continue };
             let What::Call { call } = event.what else { continue };
             let is_direct = lock_call(body, call).is_some();
             let lock = body.receiver(first.call).map_or("the lock", |receiver| body.text_of(receiver));
-            let message = match (is_direct, tier) {
-                (true, Tier::Proven) => format!("{lock} is locked again while it is held"),
-                (true, _) => format!("{lock} is locked for reading again while it is held for reading"),
-                (false, _) => format!("this call locks {lock}, which is held already"),
+            let message = match (is_direct, is_reading, is_sure) {
+                (true, false, _) => format!("{lock} is locked again while it is held"),
+                (true, true, _) => format!("{lock} is locked for reading again while it is held for reading"),
+                (false, true, _) => format!("this call locks {lock} for reading, which is held for reading already"),
+                (false, _, true) => format!("this call locks {lock}, which is held already"),
+                (false, _, false) => format!("this call may lock {lock}, which is held already"),
             };
             let mut finding = finding(&RULE, tier, body, event.span, message);
-            finding.why = if tier == Tier::Proven {
+            finding.why = if !is_reading {
                 "the goroutine waits for itself, and everybody who wants the lock waits with it".to_owned()
             } else {
                 "as soon as somebody asks for the write lock in between, all of them wait for each other".to_owned()
             };
-            finding.blocks_at = Some(body.place(event.span));
+            let inner = body.program.body(at.0);
+            let inner_span = inner.ast()[at.1].span;
+            finding.blocks_at = Some(inner.place(inner_span));
             finding.path.push(step(body, body.ast()[first.call].span, "the lock is taken here"));
-            finding.path.push(step(body, event.span, "it is taken again here"));
+            if is_direct {
+                finding.path.push(step(body, event.span, "it is taken again here"));
+            } else {
+                finding.path.push(step(body, event.span, "while it is held, this is called"));
+                finding.path.push(step(&inner, inner_span, "which takes it again here"));
+            }
             found.push(finding);
             break;
         }

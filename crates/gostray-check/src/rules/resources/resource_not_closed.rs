@@ -32,13 +32,13 @@
 //!
 //! Safe where there is no error to be checked first, or it is checked right after the call.
 
-use gostray_golang::ast::ExprId;
-use gostray_golang::types::{FuncId, Selected, Type};
+use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
+use gostray_golang::types::{FuncId, Selected, Type, VarId};
 
 use crate::actor::spawns;
 use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Callee, Cell, What, names};
+use crate::program::{Body, Callee, Cell, Parent, Usage, What, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, step};
@@ -67,6 +67,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
                 if let Some(closer) = inferred(body, call) {
                     let at = CLOSERS.iter().position(|own| *own == closer).unwrap_or(0);
                     open(body, call, &CLOSERS[at..=at], "the goroutine that it started", found);
+                    thrown_away(body, call, closer, found);
+                } else {
+                    started(body, call, found);
                 }
             }
         }
@@ -88,35 +91,102 @@ fn open(body: &Body<'_>, call: ExprId, closers: &'static [&'static str], keeps: 
     found.push(finding);
 }
 
-/// The method that ends the goroutine which a constructor starts, if there is one.
-fn inferred(body: &Body<'_>, call: ExprId) -> Option<&'static str> {
-    let Callee::Func(function) = body.callee(call) else { return None };
-    let constructor = body.program.body_of(function)?;
-    let signature = body.program.world.signature(function);
-    let ty = signature.results.first()?;
-    let Type::Named(..) = ty.pointed() else { return None };
-    let (_, receiver, _) = names(body.program.world, function)?;
-    if receiver.is_some() {
-        return None;
+/// The value is not even kept.
+fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, found: &mut Vec<Finding>) {
+    let ast = body.ast();
+    let is_statement = matches!(body.tree.around(ast, call), Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::Expr(_)));
+    if !is_statement {
+        return;
     }
+    let span = ast[call].span;
+    let message = format!("what this gives owns a goroutine, and nobody calls its {closer}");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = "the goroutine that it started stays".to_owned();
+    finding.path.push(step(body, span, "it comes from here, and is thrown away"));
+    found.push(finding);
+}
+
+/// The method that ends the goroutine which a function starts for a value of a type.
+fn closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<&'static str> {
+    let Type::Named(..) = ty.pointed() else { return None };
     for name in CLOSERS {
         let selection = body.program.world.select(ty, gostray_golang::Name::new(name));
         let Some(Selected::Method(closer)) = selection.map(|selection| selection.selected) else { continue };
         let closer = body.program.body_of(closer)?;
-        if starts(&constructor, &closer, 0) {
+        if closer.id != starter.id && starts(starter, &closer, 0) {
             return Some(name);
         }
     }
     None
 }
 
+/// The method that ends the goroutine which a constructor starts, if there is one.
+fn inferred(body: &Body<'_>, call: ExprId) -> Option<&'static str> {
+    let Callee::Func(function) = body.callee(call) else { return None };
+    let constructor = body.program.body_of(function)?;
+    let signature = body.program.world.signature(function);
+    closer(body, &constructor, signature.results.first()?)
+}
+
+/// A method that starts a goroutine for a value which the function made, and which it never ends.
+fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
+    let Callee::Func(function) = body.callee(call) else { return };
+    let Some(receiver) = body.receiver(call) else { return };
+    let ast = body.ast();
+    let Some(variable @ VarId::Local { ident, .. }) = body.tree.types.variable(ast.unparen(receiver)) else { return };
+    if body.tree.owner(ident) != Some(body.id.at) || ast[ident].span.start < ast[body.function().block].span.start {
+        return;
+    }
+    let Some(starter) = body.program.body_of(function) else { return };
+    let ty = body.tree.types.ty(receiver).clone();
+    let Some(name) = closer(body, &starter, &ty) else { return };
+    // It is made here: what comes from elsewhere is ended elsewhere.
+    let is_made = match usage(ast, &body.tree, ident) {
+        Usage::Gets(Some(value)) => is_literal(body, value),
+        Usage::Declared => true,
+        _ => false,
+    };
+    if !is_made {
+        return;
+    }
+    let at = CLOSERS.iter().position(|own| *own == name).unwrap_or(0);
+    let obligation = Obligation {
+        body: body.clone(),
+        call,
+        variable,
+        ident,
+        error: None,
+        release: Release::Methods(&CLOSERS[at..=at], None),
+    };
+    let Some(way) = obligation.missed() else { return };
+    let span = ast[call].span;
+    let text = body.text_of(ident);
+    let message = format!("{text} is not ended on every way out: {text}.{name} is missing");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = "the goroutine that it started stays".to_owned();
+    finding.path.push(step(body, span, "it is started here"));
+    finding.path.extend(way.steps(body, Some(span), "this way out leaves it"));
+    found.push(finding);
+}
+
+fn is_literal(body: &Body<'_>, value: ExprId) -> bool {
+    let ast = body.ast();
+    match ast[ast.unparen(value)].kind {
+        ExprKind::Composite { .. } => true,
+        ExprKind::Unary { x, .. } => is_literal(body, x),
+        ExprKind::Call { function, .. } => ast.name(function).is_some_and(|name| name == "new"),
+        _ => false,
+    }
+}
+
 /// Does a constructor start a goroutine that waits for what its closer does?
 fn starts(constructor: &Body<'_>, closer: &Body<'_>, depth: u32) -> bool {
     let ends = ends(closer, 0);
+    let cancels = makes_context(constructor, &ends);
     let waits_for = |root: &Body<'_>| {
         root.flow().all().any(|(_, event)| match event.what {
             What::Receive { channel } | What::Range { channel } => {
-                root.cell(channel).is_some_and(|cell| ends.contains(&cell))
+                root.cell(channel).is_some_and(|cell| ends.contains(&cell)) || cancels && is_done(root, channel)
             }
             _ => false,
         })
@@ -135,6 +205,39 @@ fn starts(constructor: &Body<'_>, closer: &Body<'_>, depth: u32) -> bool {
         }
         _ => false,
     })
+}
+
+/// Does a function make a context whose cancel function is one of these fields?
+fn makes_context(body: &Body<'_>, fields: &[Cell]) -> bool {
+    let ast = body.ast();
+    let is_made = |call: ExprId| {
+        let cancel = crate::obligation::targets(body, call).and_then(|(left, _)| left.get(1).copied());
+        let Some(cancel) = cancel else { return false };
+        let Some(cell) = body.cell(cancel) else { return false };
+        if fields.contains(&cell) {
+            return true;
+        }
+        // `ctx, cancel := …; t := &T{cancel: cancel}`
+        body.tree.uses.get(&cell).into_iter().flatten().any(|mention| match usage(ast, &body.tree, *mention) {
+            Usage::Element { literal, field: Some(field) } => match body.tree.types.ty(literal).pointed() {
+                Type::Named(decl, _) => fields.contains(&Cell::Field(*decl, field)),
+                _ => false,
+            },
+            Usage::Becomes(target) => body.cell(target).is_some_and(|cell| fields.contains(&cell)),
+            _ => false,
+        })
+    };
+    calls(body).into_iter().any(|(call, names)| names.0 == "context" && names.2.starts_with("With") && is_made(call))
+}
+
+/// Is it `ctx.Done()`?
+fn is_done(body: &Body<'_>, channel: ExprId) -> bool {
+    match body.callee(body.ast().unparen(channel)) {
+        Callee::Abstract(of, name) => {
+            name == "Done" && crate::program::is_named(body.program.world, &of, "context", "Context")
+        }
+        _ => false,
+    }
 }
 
 fn own<'p>(body: &Body<'p>, function: FuncId) -> Option<Body<'p>> {
@@ -161,21 +264,19 @@ fn ends(closer: &Body<'_>, depth: u32) -> Vec<Cell> {
                         cells.extend(body.cell(*channel).filter(|cell| matches!(cell, Cell::Field(..))));
                     }
                 }
-                What::Call { call } if depth < 1 => {
-                    if let Callee::Func(function) = body.callee(call)
-                        && function.file.package == closer.id.file.package
-                        && let Some(inner) = own(&body, function)
-                    {
-                        cells.extend(ends_of(&inner, depth));
+                What::Call { call } => match body.callee(call) {
+                    // A cancel function that is kept in a field.
+                    Callee::Variable(cell @ Cell::Field(..)) => cells.push(cell),
+                    Callee::Func(function) if depth < 2 && function.file.package == closer.id.file.package => {
+                        if let Some(inner) = own(&body, function) {
+                            cells.extend(ends(&inner, depth + 1));
+                        }
                     }
-                }
+                    _ => {}
+                },
                 _ => {}
             }
         }
     }
     cells
-}
-
-fn ends_of(body: &Body<'_>, depth: u32) -> Vec<Cell> {
-    ends(body, depth + 1)
 }

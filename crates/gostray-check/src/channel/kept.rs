@@ -1,0 +1,150 @@
+//! A channel that a field or a variable of the package keeps: who uses it is every function of the package.
+
+use gostray_golang::ast::ExprKind;
+use gostray_golang::flow::Exit;
+use gostray_golang::package::PackageId;
+use gostray_golang::types::{Type, VarId};
+
+use crate::path::{Way, Watch, search};
+use crate::program::{Body, Cell, Event, Operation, Program, Trail, Usage, What, follow_cell, select_of, usage};
+
+/// A channel that is kept, and all that is done with it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) cell: Cell,
+    pub(crate) trail: Trail,
+    /// Is every channel that is kept there made without room?
+    pub(crate) is_unbuffered: bool,
+    /// Is one ever kept there?
+    pub(crate) is_set: bool,
+}
+
+/// The channels that a package keeps, where all their uses are seen.
+pub(crate) fn kept(program: &Program<'_>, package: PackageId) -> Vec<Kept> {
+    let mut cells: Vec<Cell> = Vec::new();
+    let mut found = Vec::new();
+    for (file, _) in program.package(package).files() {
+        for body in program.bodies(file) {
+            for (_, event) in body.flow().all() {
+                let (What::Send { channel } | What::Receive { channel } | What::Range { channel }) = event.what else {
+                    continue;
+                };
+                let Some(cell @ (Cell::Field(..) | Cell::Var(VarId::Global { .. }))) = body.cell(channel) else {
+                    continue;
+                };
+                if cells.contains(&cell) || !program.is_seen_whole(cell) {
+                    continue;
+                }
+                cells.push(cell);
+                let trail = follow_cell(program, file, cell);
+                if trail.is_whole() {
+                    let (is_set, is_unbuffered) = room(program, cell);
+                    found.push(Kept { cell, trail, is_unbuffered, is_set });
+                }
+            }
+        }
+    }
+    found
+}
+
+impl Kept {
+    pub(crate) fn operations(&self, is_wanted: fn(&Usage) -> bool) -> impl Iterator<Item = &Operation> {
+        self.trail.operations.iter().filter(move |operation| is_wanted(&operation.usage))
+    }
+
+    pub(crate) fn sends(&self) -> impl Iterator<Item = &Operation> {
+        self.operations(|usage| matches!(usage, Usage::Send(_)))
+    }
+
+    pub(crate) fn receives(&self) -> impl Iterator<Item = &Operation> {
+        self.operations(|usage| matches!(usage, Usage::Receive(_) | Usage::Range(_)))
+    }
+
+    pub(crate) fn closes(&self) -> impl Iterator<Item = &Operation> {
+        self.operations(|usage| matches!(usage, Usage::Close(_)))
+    }
+}
+
+/// Does an operation wait for the other side and for nothing else?
+pub(crate) fn waits_alone(program: &Program<'_>, operation: &Operation) -> bool {
+    let (ast, tree) = (program.ast(operation.file), program.tree(operation.file));
+    let stmt = match operation.usage {
+        Usage::Send(stmt) => Some(stmt),
+        Usage::Receive(receive) => match tree.around(ast, receive) {
+            crate::program::Parent::Stmt(stmt) => Some(stmt),
+            _ => None,
+        },
+        _ => None,
+    };
+    stmt.is_none_or(|stmt| select_of(ast, &tree, stmt).is_none())
+}
+
+/// Is a cell ever set, and always to a channel without room?
+pub(crate) fn room(program: &Program<'_>, cell: Cell) -> (bool, bool) {
+    let mut values = program.fills(cell);
+    let mut is_clear = true;
+    for (file, expr) in program.uses(cell) {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        if let Usage::Gets(value) = usage(ast, &tree, expr) {
+            match value {
+                Some(value) => values.push((file, value)),
+                None => is_clear = false,
+            }
+        }
+    }
+    let is_unbuffered = |(file, value): &(gostray_golang::package::FileId, gostray_golang::ast::ExprId)| {
+        let (ast, tree) = (program.ast(*file), program.tree(*file));
+        let value = ast.unparen(*value);
+        match ast[value].kind {
+            ExprKind::Call { arguments, .. } => {
+                matches!(tree.types.ty(value), Type::Chan(..)) && tree.channels.contains(&value) && arguments.len() == 1
+            }
+            // It may be set to nil in between.
+            ExprKind::Ident(name) => name == "nil",
+            _ => false,
+        }
+    };
+    let all = is_clear && values.iter().all(is_unbuffered);
+    (!values.is_empty() || !is_clear, all && !values.is_empty())
+}
+
+/// A way out of a goroutine that uses a channel in a loop, on which it uses it no more.
+struct Leaves<'b, 'p> {
+    body: &'b Body<'p>,
+    operation: &'b Operation,
+}
+
+impl Watch for Leaves<'_, '_> {
+    /// Has it come to the channel?
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, _state: bool, event: &Event) -> Option<bool> {
+        // It closes the channel: whoever waits goes on.
+        if let What::Close { .. } = event.what
+            && self.is_of(event)
+        {
+            return None;
+        }
+        Some(true)
+    }
+
+    fn is_found(&self, _state: &bool, exit: Exit) -> bool {
+        exit == Exit::Return
+    }
+}
+
+impl Leaves<'_, '_> {
+    fn is_of(&self, event: &Event) -> bool {
+        let What::Close { channel } = event.what else { return false };
+        self.body.cell(channel).is_some() && self.body.cell(channel) == self.body.cell(self.operation.expr)
+    }
+}
+
+/// The way out of a function that uses a channel in a loop.
+pub(crate) fn way_out(body: &Body<'_>, operation: &Operation) -> Option<Way> {
+    search(body, &Leaves { body, operation })
+}
