@@ -33,7 +33,7 @@ pub(crate) fn links(owner: &Body<'_>, operation: &Operation) -> Option<Vec<Vec<L
     let mut inner: Vec<Link> = Vec::new();
     let mut body = operation.body;
     for (caller, call) in operation.through.iter().rev() {
-        let mut ways = closures(owner, *caller, body, Some(*call))?;
+        let mut ways = closures(owner, *caller, body, Some(*call), 0)?;
         // The value is passed at this call: there is one way.
         let way = ways.pop().filter(|_| ways.is_empty())?;
         inner.splice(0..0, way);
@@ -45,7 +45,7 @@ pub(crate) fn links(owner: &Body<'_>, operation: &Operation) -> Option<Vec<Vec<L
     if !program.body(body).is_within(owner.id) {
         return None;
     }
-    let outer = closures(owner, owner.id, body, None)?;
+    let outer = closures(owner, owner.id, body, None, 0)?;
     Some(
         outer
             .into_iter()
@@ -60,7 +60,17 @@ pub(crate) fn links(owner: &Body<'_>, operation: &Operation) -> Option<Vec<Vec<L
 const MAX_WAYS: usize = 16;
 
 /// The ways from a function to a closure in it, or to what it calls.
-fn closures(owner: &Body<'_>, from: BodyId, to: BodyId, call: Option<ExprId>) -> Option<Vec<Vec<Link>>> {
+fn closures(
+    owner: &Body<'_>,
+    from: BodyId,
+    to: BodyId,
+    call: Option<ExprId>,
+    depth: usize,
+) -> Option<Vec<Vec<Link>>> {
+    // A closure that calls itself has no end of ways.
+    if depth > MAX_WAYS {
+        return None;
+    }
     let program = owner.program;
     if let Some(call) = call {
         let caller = program.body(from);
@@ -74,7 +84,7 @@ fn closures(owner: &Body<'_>, from: BodyId, to: BodyId, call: Option<ExprId>) ->
             return Some(vec![vec![link]]);
         }
         // In a closure of what is called.
-        let within = closures(&program.body(callee), callee, to, None)?;
+        let within = closures(&program.body(callee), callee, to, None, depth + 1)?;
         return Some(within.into_iter().map(|way| std::iter::once(link).chain(way).collect()).collect());
     }
     if from == to {
@@ -87,7 +97,7 @@ fn closures(owner: &Body<'_>, from: BodyId, to: BodyId, call: Option<ExprId>) ->
     let mut ways = Vec::new();
     for (caller, call, manner) in runs(&program.body(parent), closure)? {
         let link = Link { body: caller, call, manner, callee: to };
-        for mut way in closures(owner, from, caller, None)? {
+        for mut way in closures(owner, from, caller, None, depth + 1)? {
             way.push(link);
             ways.push(way);
             if ways.len() > MAX_WAYS {

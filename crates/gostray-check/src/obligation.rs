@@ -120,7 +120,15 @@ impl<'p> Obligation<'p> {
 fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
     let Callee::Func(function) = body.callee(call) else { return false };
     let Some((path, _, name)) = names(body.program.world, function) else { return false };
-    matches!(
+    // A generated client uses a connection, and does not close it.
+    let is_stub = name.starts_with("New") && name.ends_with("Client") && {
+        let signature = body.program.world.signature(function);
+        signature.parameters.first().is_some_and(|ty| {
+            crate::program::is_named(body.program.world, ty, "google.golang.org/grpc", "ClientConnInterface")
+                || crate::program::is_named(body.program.world, ty, "google.golang.org/grpc", "ClientConn")
+        })
+    };
+    is_stub || matches!(
         (path, name),
         ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")
             | ("io/ioutil", "ReadAll")

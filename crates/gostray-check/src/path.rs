@@ -71,10 +71,12 @@ const MAX_ATOMS: usize = 32;
 struct Conditions {
     atoms: Vec<Atom>,
     /// By block: those that follow from its condition, if it holds, and if it does not.
-    on_true: FxHashMap<BlockId, Vec<(Atom, bool)>>,
-    on_false: FxHashMap<BlockId, Vec<(Atom, bool)>>,
+    on_true: Implied,
+    on_false: Implied,
     /// Loops that run at least once.
     sure_loops: Vec<BlockId>,
+    /// By block: the conditions, a bit each, that are asked in it or later.
+    asked: Vec<u32>,
 }
 
 /// Searches for a way on which it is found, a shortest one.
@@ -159,7 +161,9 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
             if !is_possible {
                 continue;
             }
-            let key = (*to, state, known, holding, entered);
+            // What is not asked again need not be remembered.
+            let asked = conditions.asked[to.index()];
+            let key = (*to, state, known & asked, holding & asked, entered);
             if seen.len() < MAX_STATES && seen.insert(key.clone()) {
                 visits.push((*to, Some((visit, *edge))));
                 pending.push_back((key, visits.len() - 1));
@@ -183,7 +187,7 @@ fn way(visits: &[(BlockId, Option<(usize, Edge)>)], last: usize, before: Option<
 impl Conditions {
     fn of(body: &Body<'_>, flow: &Flow) -> Self {
         let ast = body.ast();
-        let (mut on_true, mut on_false) = (FxHashMap::default(), FxHashMap::default());
+        let (mut on_true, mut on_false) = (Implied::default(), Implied::default());
         let mut sure_loops = Vec::new();
         let mut all: Vec<Atom> = Vec::new();
         for (id, block) in flow.graph.blocks() {
@@ -220,7 +224,36 @@ impl Conditions {
                 atoms.push(atom.clone());
             }
         }
-        Self { atoms, on_true, on_false, sure_loops }
+        let asked = asked(flow, &atoms, &on_true, &on_false);
+        Self { atoms, on_true, on_false, sure_loops, asked }
+    }
+}
+
+type Implied = FxHashMap<BlockId, Vec<(Atom, bool)>>;
+
+/// The conditions that are asked in a block or later.
+fn asked(flow: &Flow, atoms: &[Atom], on_true: &Implied, on_false: &Implied) -> Vec<u32> {
+    let mut asked: Vec<u32> = flow
+        .graph
+        .blocks()
+        .map(|(id, _)| {
+            let own = on_true.get(&id).into_iter().chain(on_false.get(&id)).flatten();
+            own.filter_map(|(atom, _)| atoms.iter().position(|known| known.key == atom.key))
+                .fold(0, |mask, at| mask | 1 << at)
+        })
+        .collect();
+    loop {
+        let mut is_changed = false;
+        for (id, block) in flow.graph.blocks() {
+            let later = block.next.iter().fold(0, |mask, (_, to)| mask | asked[to.index()]);
+            if asked[id.index()] | later != asked[id.index()] {
+                asked[id.index()] |= later;
+                is_changed = true;
+            }
+        }
+        if !is_changed {
+            return asked;
+        }
     }
 }
 

@@ -73,6 +73,8 @@ struct Supply<'s, 'p> {
     /// Receives of loops without end: nobody knows how many.
     endless: Vec<ExprId>,
     waits: Vec<Cell>,
+    /// Receives in what is called, which has a way that does not come to them.
+    skipped: Vec<ExprId>,
 }
 
 /// Does the function end with anything left behind?
@@ -102,7 +104,18 @@ impl<'s, 'p> Supply<'s, 'p> {
             }
         }
         let waits = story.goroutines.iter().flat_map(|goroutine| done_for(owner, goroutine)).collect();
-        Self { story, loops, endless, waits }
+        let own = || story.own(Act::Receive).chain(story.own(Act::Range));
+        let skipped = own()
+            .filter(|deed| !deed.links.is_empty())
+            .filter(|deed| {
+                let callee = owner.program.body(deed.links[deed.links.len() - 1].callee);
+                let deeds: Vec<ExprId> = own().map(|deed| deed.operation.expr).collect();
+                deed.links.iter().all(|link| link.manner == Manner::Called)
+                    && search(&callee, &Passes { body: &callee, channels: &deeds }).is_some()
+            })
+            .map(|deed| deed.operation.expr)
+            .collect();
+        Self { story, loops, endless, waits, skipped }
     }
 
     fn effect(&self, event: &Event) -> Effect {
@@ -130,12 +143,40 @@ impl<'s, 'p> Supply<'s, 'p> {
             match (deed.act, deed.links.is_empty()) {
                 (Act::Send, _) => effect.sends = effect.sends.saturating_add(1),
                 (Act::Receive, true) if !self.endless.contains(&deed.operation.expr) => effect.receives += 1,
+                (Act::Receive | Act::Range, false) if self.skipped.contains(&deed.operation.expr) => {}
                 (Act::Receive, _) | (Act::Range, false) => effect.is_drained = true,
                 (Act::Range, true) => {}
                 (Act::Close, _) => effect.closes = true,
             }
         }
         effect
+    }
+}
+
+/// Looks for a way through a function that does not come to a channel.
+struct Passes<'b, 'p> {
+    body: &'b Body<'p>,
+    channels: &'b [ExprId],
+}
+
+impl Watch for Passes<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), event: &Event) -> Option<()> {
+        let ast = self.body.ast();
+        let is_it = match event.what {
+            What::Receive { channel } | What::Range { channel } => {
+                self.channels.iter().any(|own| ast.unparen(*own) == ast.unparen(channel))
+            }
+            _ => false,
+        };
+        (!is_it).then_some(())
+    }
+
+    fn is_found(&self, (): &(), exit: Exit) -> bool {
+        exit == Exit::Return
     }
 }
 
@@ -293,7 +334,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         deed,
         way: Some((owner.clone(), way)),
         sends,
-        is_certain: sends < MANY || room == 0,
+        is_certain: (sends < MANY || room == 0) && watch.supply.skipped.is_empty(),
     })
 }
 
@@ -337,6 +378,7 @@ fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, receives: u8) -> S
     match () {
         () if per_goroutine >= MANY => Shape::StuckProducer,
         () if receives == 0 && gave_up => Shape::GivesUp,
+        () if per_goroutine > 1 => Shape::MoreThanReceived,
         () if is_several && gave_up && is_looped => Shape::PartialCollect,
         () if is_several && is_looped && receives > 0 => Shape::PartialCollect,
         () if is_several && receives > 0 => Shape::FirstWins,

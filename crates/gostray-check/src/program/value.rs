@@ -78,7 +78,7 @@ impl<'p> Follower<'p> {
 
     /// One mention of the value.
     fn value(&mut self, file: FileId, expr: ExprId, is_source: bool) {
-        if self.trail.operations.len() > MAX_OPERATIONS {
+        if self.trail.operations.len() > MAX_OPERATIONS || self.seen.len() > MAX_OPERATIONS {
             self.escape(file, expr);
             return;
         }

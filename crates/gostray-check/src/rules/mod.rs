@@ -102,6 +102,7 @@ pub static RULES: &[Rule] = &[
     channels::break_in_select::RULE,
     channels::worker_without_exit::RULE,
     channels::peer_gone::RULE,
+    channels::end_ignored::RULE,
     locks::recursive_lock::RULE,
     locks::missing_unlock::RULE,
     locks::lock_order::RULE,

@@ -6,6 +6,7 @@ pub(super) mod double_close;
 pub(super) mod early_return_send;
 pub(super) mod empty_select;
 pub(super) mod first_wins;
+pub(super) mod end_ignored;
 pub(super) mod full_buffer;
 pub(super) mod nil_channel;
 pub(super) mod partial_collect;

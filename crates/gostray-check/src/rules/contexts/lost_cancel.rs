@@ -35,6 +35,7 @@
 
 use gostray_golang::ast::ExprId;
 
+use crate::actor::spawns;
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::obligation::{Obligation, Release, calls, targets};
@@ -76,7 +77,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let Some(obligation) = Obligation::of(body, call, 1, Release::Use) else { continue };
-        let Some(way) = obligation.missed() else { continue };
+        let Some(way) = obligation.missed() else {
+            found.extend(circular(body, call, *context, obligation.ident));
+            continue;
+        };
         let name = body.text_of(obligation.ident);
         let message = format!("{name} is not called on every way out: the context and what waits for it stay");
         let mut finding = finding(&RULE, Tier::Likely, body, span, message);
@@ -97,6 +101,50 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         });
         found.push(finding);
     }
+}
+
+/// Only a goroutine that waits for the context calls its cancel function.
+fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> Option<Finding> {
+    let program = body.program;
+    let uses = |ident: ExprId| {
+        let variable = body.tree.types.variable(ident)?;
+        body.tree.uses.get(&Cell::Var(variable)).cloned()
+    };
+    // All calls of it are in one goroutine …
+    let (spawn, root) = spawns(body).into_iter().find_map(|(spawn, root)| {
+        let root = root?;
+        let is_in = uses(cancel)?.into_iter().filter(|mention| *mention != cancel).all(|mention| {
+            body.tree.owner(mention) == Some(root.at)
+                && matches!(usage(body.ast(), &body.tree, mention), Usage::Call(_))
+        });
+        (is_in && root.file == body.id.file).then_some((spawn, program.body(root)))
+    })?;
+    // … after it has waited for the context.
+    let flow = root.flow();
+    let wait = flow.all().find_map(|(_, event)| match event.what {
+        What::Receive { channel } => {
+            let receiver = root.receiver(root.ast().unparen(channel))?;
+            (root.tree.types.variable(receiver)? == body.tree.types.variable(context)?).then_some(event.span)
+        }
+        _ => None,
+    })?;
+    let first = uses(cancel)?.into_iter().filter(|mention| *mention != cancel).min()?;
+    let is_deferred = flow.all().any(|(_, event)| matches!(event.what, What::Deferred { .. }) && event.span.start <= root.ast()[first].span.start && root.ast()[first].span.end <= event.span.end);
+    if root.ast()[first].span.start < wait.start && !is_deferred {
+        return None;
+    }
+    let span = body.ast()[call].span;
+    let name = body.text_of(cancel);
+    let message = format!("only the goroutine that waits for this context calls {name}");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = "the goroutine stays until the parent of the context is cancelled".to_owned();
+    let spawn = crate::rules::spawn_span(body, spawn);
+    finding.spawned_at = Some(body.place(spawn));
+    finding.blocks_at = Some(root.place(wait));
+    finding.path.push(step(body, span, "the context is made here"));
+    finding.path.push(step(body, spawn, "the goroutine is started here"));
+    finding.path.push(step(&root, wait, "and waits here until somebody else cancels"));
+    Some(finding)
 }
 
 /// A goroutine that gets the context.

@@ -37,7 +37,7 @@
 //! `defer wg.Done()` at its start.
 
 use gostray_golang::ast::StmtKind;
-use gostray_golang::flow::Exit;
+use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use gostray_golang::types::VarId;
 
 use crate::actor::{Manner, links, loop_around};
@@ -120,6 +120,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         missed(body, &group, found);
         unequal(body, &group, found);
+        skipped(body, &group, found);
     }
 }
 
@@ -228,6 +229,86 @@ fn fix(root: &Body<'_>, deed: &Deed) -> Option<Fix> {
     }
     let edits = vec![insert_first(root, &format!("defer {text}")), crate::rules::edits::remove_line(root, stmt)];
     Some(Fix { safety: Safety::Safe, title, edits })
+}
+
+/// Looks for a round of a loop in which nothing is started that is done.
+struct Round<'g, 'p> {
+    group: &'g Group,
+    body: Body<'p>,
+    head: BlockId,
+}
+
+impl Watch for Round<'_, '_> {
+    /// Is it in a round?
+    type State = Option<bool>;
+
+    fn start(&self) -> Self::State {
+        Some(false)
+    }
+
+    fn event(&self, state: Self::State, event: &Event) -> Option<Self::State> {
+        let is_done = self.group.deeds.iter().any(|deed| deed.known == Known::Done && is_at(&self.body, event, deed, 0));
+        Some(if is_done { Some(false) } else { state })
+    }
+
+    fn edge(&self, state: Self::State, from: BlockId, edge: Edge) -> Option<Self::State> {
+        if from != self.head {
+            return Some(state);
+        }
+        match (state, edge) {
+            // A round came back without anything that is done.
+            (Some(true), Edge::Element | Edge::Done) => Some(None),
+            (None, _) => Some(None),
+            (_, Edge::Element) => Some(Some(true)),
+            _ => Some(Some(false)),
+        }
+    }
+
+    fn is_found(&self, _state: &Self::State, _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, state: &Self::State, event: &Event) -> bool {
+        state.is_none()
+            && self
+                .group
+                .deeds
+                .iter()
+                .any(|deed| deed.known == Known::Wait && deed.links.is_empty() && is_at(&self.body, event, deed, 0))
+    }
+}
+
+/// As many are added as there are elements, and a round of the loop over them starts nothing.
+fn skipped(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
+    let adds: Vec<&Deed> = group.deeds.iter().filter(|deed| deed.known == Known::Add).collect();
+    let [add] = adds.as_slice() else { return };
+    let Usage::Method { call, .. } = add.operation.usage else { return };
+    let Some(count) = body.arguments(call).first().copied().filter(|_| add.links.is_empty()) else { return };
+    let Some(of) = body.text_of(count).strip_prefix("len(").and_then(|text| text.strip_suffix(')')) else { return };
+    let ast = body.ast();
+    let flow = body.flow();
+    for deed in group.deeds.iter().filter(|deed| deed.known == Known::Done) {
+        let Some(link) = deed.links.first().filter(|link| link.manner == Manner::Spawned) else { continue };
+        let Some(around) = loop_around(body, link.call) else { continue };
+        let StmtKind::Range(range) = ast[around].kind else { continue };
+        if body.text_of(range.x) != of {
+            continue;
+        }
+        let head = flow.graph.blocks().find(|(_, block)| block.steps.last() == Some(&Step::Stmt(around)));
+        let Some((head, _)) = head else { continue };
+        let Some(way) = search(body, &Round { group, body: body.clone(), head }) else { continue };
+        let Some(event) = way.before else { continue };
+        let span = ast[call].span;
+        let name = body.text_of(add.operation.expr);
+        let message = format!("one is added to {name} for each of {of}, and not each is done: Wait waits for ever");
+        let mut finding = finding(&RULE, Tier::Proven, body, span, message);
+        finding.why = "whoever waits for the group never goes on".to_owned();
+        finding.blocks_at = Some(body.place(event.span));
+        finding.path.push(step(body, span, "this is added"));
+        finding.path.extend(way.steps(body, Some(span), "this waits for it, for ever"));
+        found.push(finding);
+        return;
+    }
 }
 
 /// How much was added, and how often it was, or will be, done.

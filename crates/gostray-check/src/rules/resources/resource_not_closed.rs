@@ -41,7 +41,7 @@ use crate::obligation::{Obligation, Release, calls};
 use crate::program::{Body, Callee, Cell, Parent, Usage, What, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::table::RESOURCES;
-use crate::rules::{Check, Rule, finding, step};
+use crate::rules::{Check, Rule, finding, spawn_span, step};
 use crate::worker::CLOSERS;
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -62,12 +62,12 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             resource.package == names.0 && resource.receiver == names.1 && resource.functions.contains(&names.2)
         });
         match known {
-            Some(resource) => open(body, call, resource.closers, resource.keeps, found),
+            Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),
             None => {
-                if let Some(closer) = inferred(body, call) {
+                if let Some((closer, own)) = inferred(body, call) {
                     let at = CLOSERS.iter().position(|own| *own == closer).unwrap_or(0);
-                    open(body, call, &CLOSERS[at..=at], "the goroutine that it started", found);
-                    thrown_away(body, call, closer, found);
+                    open(body, call, &CLOSERS[at..=at], "the goroutine that it started", Some(&own), found);
+                    thrown_away(body, call, closer, &own, found);
                 } else {
                     started(body, call, found);
                 }
@@ -76,7 +76,14 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn open(body: &Body<'_>, call: ExprId, closers: &'static [&'static str], keeps: &str, found: &mut Vec<Finding>) {
+fn open(
+    body: &Body<'_>,
+    call: ExprId,
+    closers: &'static [&'static str],
+    keeps: &str,
+    own: Option<&Started<'_>>,
+    found: &mut Vec<Finding>,
+) {
     let Some(obligation) = Obligation::of(body, call, 0, Release::Methods(closers, None)) else { return };
     let Some(way) = obligation.missed() else { return };
     let span = body.ast()[call].span;
@@ -86,13 +93,16 @@ fn open(body: &Body<'_>, call: ExprId, closers: &'static [&'static str], keeps: 
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = format!("{keeps} stays");
     finding.path.push(step(body, span, "it comes from here"));
+    if let Some(own) = own {
+        own.tell(&mut finding);
+    }
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it open"));
     finding.fix = after_check(body, call, &obligation, &format!("defer {name}.{closer}()"));
     found.push(finding);
 }
 
 /// The value is not even kept.
-fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, found: &mut Vec<Finding>) {
+fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, own: &Started<'_>, found: &mut Vec<Finding>) {
     let ast = body.ast();
     let is_statement = matches!(body.tree.around(ast, call), Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::Expr(_)));
     if !is_statement {
@@ -103,25 +113,28 @@ fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, found: &mut Vec<Find
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
     finding.path.push(step(body, span, "it comes from here, and is thrown away"));
+    own.tell(&mut finding);
     found.push(finding);
 }
 
 /// The method that ends the goroutine which a function starts for a value of a type.
-fn closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<&'static str> {
+fn closer<'p>(body: &Body<'p>, starter: &Body<'p>, ty: &Type) -> Option<(&'static str, Started<'p>)> {
     let Type::Named(..) = ty.pointed() else { return None };
     for name in CLOSERS {
         let selection = body.program.world.select(ty, gostray_golang::Name::new(name));
         let Some(Selected::Method(closer)) = selection.map(|selection| selection.selected) else { continue };
         let closer = body.program.body_of(closer)?;
-        if closer.id != starter.id && starts(starter, &closer, 0) {
-            return Some(name);
+        if closer.id != starter.id
+            && let Some(started) = starts(starter, &closer, 0)
+        {
+            return Some((name, started));
         }
     }
     None
 }
 
 /// The method that ends the goroutine which a constructor starts, if there is one.
-fn inferred(body: &Body<'_>, call: ExprId) -> Option<&'static str> {
+fn inferred<'p>(body: &Body<'p>, call: ExprId) -> Option<(&'static str, Started<'p>)> {
     let Callee::Func(function) = body.callee(call) else { return None };
     let constructor = body.program.body_of(function)?;
     let signature = body.program.world.signature(function);
@@ -139,7 +152,7 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     }
     let Some(starter) = body.program.body_of(function) else { return };
     let ty = body.tree.types.ty(receiver).clone();
-    let Some(name) = closer(body, &starter, &ty) else { return };
+    let Some((name, own)) = closer(body, &starter, &ty) else { return };
     // It is made here: what comes from elsewhere is ended elsewhere.
     let is_made = match usage(ast, &body.tree, ident) {
         Usage::Gets(Some(value)) => is_literal(body, value),
@@ -165,6 +178,7 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
     finding.path.push(step(body, span, "it is started here"));
+    own.tell(&mut finding);
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it"));
     found.push(finding);
 }
@@ -179,31 +193,54 @@ fn is_literal(body: &Body<'_>, value: ExprId) -> bool {
     }
 }
 
+/// A goroutine that waits for what a closer does.
+#[derive(Clone)]
+struct Started<'p> {
+    spawner: Body<'p>,
+    call: ExprId,
+    root: Body<'p>,
+    /// Where it waits.
+    span: gostray_golang::Span,
+}
+
+impl Started<'_> {
+    fn tell(&self, finding: &mut Finding) {
+        let spawn = spawn_span(&self.spawner, self.call);
+        finding.spawned_at = Some(self.spawner.place(spawn));
+        finding.blocks_at = Some(self.root.place(self.span));
+        finding.path.push(step(&self.spawner, spawn, "a goroutine is started here"));
+        finding.path.push(step(&self.root, self.span, "which waits here until it is told to end"));
+    }
+}
+
 /// Does a constructor start a goroutine that waits for what its closer does?
-fn starts(constructor: &Body<'_>, closer: &Body<'_>, depth: u32) -> bool {
+fn starts<'p>(constructor: &Body<'p>, closer: &Body<'p>, depth: u32) -> Option<Started<'p>> {
     let ends = ends(closer, 0);
     let cancels = makes_context(constructor, &ends);
     let waits_for = |root: &Body<'_>| {
-        root.flow().all().any(|(_, event)| match event.what {
+        root.flow().all().find_map(|(_, event)| match event.what {
             What::Receive { channel } | What::Range { channel } => {
-                root.cell(channel).is_some_and(|cell| ends.contains(&cell)) || cancels && is_done(root, channel)
+                let is_it = root.cell(channel).is_some_and(|cell| ends.contains(&cell))
+                    || cancels && is_done(root, channel);
+                is_it.then_some(event.span)
             }
-            _ => false,
+            _ => None,
         })
     };
-    let is_started = spawns(constructor)
-        .into_iter()
-        .filter_map(|(_, root)| root)
-        .any(|root| waits_for(&constructor.program.body(root)));
-    if is_started || depth > 1 {
-        return is_started;
+    let started = spawns(constructor).into_iter().find_map(|(call, root)| {
+        let root = constructor.program.body(root?);
+        let span = waits_for(&root)?;
+        Some(Started { spawner: constructor.clone(), call, root, span })
+    });
+    if started.is_some() || depth > 1 {
+        return started;
     }
     // In what it calls: `b.start()`.
-    calls(constructor).into_iter().any(|(call, _)| match constructor.callee(call) {
+    calls(constructor).into_iter().find_map(|(call, _)| match constructor.callee(call) {
         Callee::Func(function) if function.file.package == constructor.id.file.package => {
-            own(constructor, function).is_some_and(|callee| starts(&callee, closer, depth + 1))
+            starts(&own(constructor, function)?, closer, depth + 1)
         }
-        _ => false,
+        _ => None,
     })
 }
 
