@@ -3,7 +3,7 @@
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::flow::Exit;
-use gostray_golang::types::{Object, VarId};
+use gostray_golang::types::VarId;
 
 use crate::path::{Atom, Watch, Way, search};
 use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
@@ -178,17 +178,8 @@ impl Watch for Open<'_, '_> {
         if !state {
             return Some(state);
         }
-        let (ast, types) = (self.of.body.ast(), &self.of.body.tree.types);
-        let ExprKind::Binary { x, y, .. } = ast[atom.expr].kind else { return Some(state) };
-        let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
-        let of = |expr: ExprId| types.variable(ast.unparen(expr));
-        let variable = if is_nil(y) {
-            of(x)
-        } else if is_nil(x) {
-            of(y)
-        } else {
-            return Some(state);
-        };
+        let Some(compared) = atom.compared_to_nil(&self.of.body) else { return Some(state) };
+        let variable = self.of.body.tree.types.variable(compared);
         // An error: there is nothing to give back. Or it is nil itself.
         if variable.is_some() && variable == self.of.error && !holds || variable == Some(self.of.variable) && holds {
             return None;

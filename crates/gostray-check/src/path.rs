@@ -8,13 +8,13 @@ use std::collections::VecDeque;
 use std::hash::Hash;
 
 use gostray_golang::ast::{Ast, ExprId, ExprKind, Node, RangeStmt, StmtKind, Walk};
-use gostray_golang::flow::{BlockId, Edge, Exit, Step};
+use gostray_golang::flow::{Block, BlockId, Edge, Exit, Step};
 use gostray_golang::types::{Object, Type, VarId};
 use gostray_golang::{Span, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding;
-use crate::program::{Body, Event, Flow, What};
+use crate::program::{Body, Cell, Event, Flow, Usage, What, usage};
 
 /// What a rule looks for.
 pub(crate) trait Watch {
@@ -49,8 +49,8 @@ pub(crate) trait Watch {
 #[derive(Debug, Clone)]
 pub(crate) struct Atom {
     pub(crate) expr: ExprId,
-    key: String,
-    variables: Vec<VarId>,
+    /// Its text, and the variables that are meant: two of one name are two.
+    key: (String, Vec<VarId>),
 }
 
 /// A way through a function.
@@ -64,8 +64,12 @@ pub(crate) struct Way {
     pub(crate) before: Option<Event>,
 }
 
-const MAX_STATES: usize = 20_000;
+const MAX_STATES: usize = 50_000;
 const MAX_ATOMS: usize = 32;
+/// Loops whose rounds are counted, and how far.
+const MAX_LOOPS: usize = 8;
+const MAX_TRIPS: u32 = 15;
+const MAX_DEFERS: usize = 64;
 
 /// Conditions of a function, and which of them follow from an edge.
 struct Conditions {
@@ -73,23 +77,25 @@ struct Conditions {
     /// By block: those that follow from its condition, if it holds, and if it does not.
     on_true: Implied,
     on_false: Implied,
-    /// Loops that run at least once.
-    sure_loops: Vec<BlockId>,
+    /// Loops that run a number of times that is known: the head, and how often, up to [`MAX_TRIPS`].
+    trips: Vec<(BlockId, u32)>,
+    /// What is deferred, a bit each.
+    defers: Vec<ExprId>,
     /// By block: the conditions, a bit each, that are asked in it or later.
     asked: Vec<u32>,
 }
 
 /// Searches for a way on which it is found, a shortest one.
 pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
-    type Key<S> = (BlockId, S, u32, u32, u32);
+    type Key<S> = (BlockId, S, u32, u32, u32, u64);
     let flow = body.flow();
     let conditions = Conditions::of(body, &flow);
-    let start: Key<W::State> = (flow.graph.entry(), watch.start(), 0, 0, 0);
+    let start: Key<W::State> = (flow.graph.entry(), watch.start(), 0, 0, 0, 0);
     let mut seen: FxHashSet<Key<W::State>> = FxHashSet::default();
     let mut visits: Vec<(BlockId, Option<(usize, Edge)>)> = vec![(start.0, None)];
     let mut pending = VecDeque::from([(start.clone(), 0usize)]);
     seen.insert(start);
-    while let Some(((block, mut state, mut known, mut holding, entered), visit)) = pending.pop_front() {
+    while let Some(((block, mut state, mut known, mut holding, rounds, mut deferred), visit)) = pending.pop_front() {
         let mut is_dead = false;
         for event in &flow.events[block.index()] {
             if watch.is_found_before(&state, event) {
@@ -99,11 +105,16 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
                 && let Some(Object::Var(variable)) = body.tree.types.objects.get(&name)
             {
                 for (at, atom) in conditions.atoms.iter().enumerate() {
-                    if atom.variables.contains(variable) {
+                    if atom.key.1.contains(variable) {
                         known &= !(1 << at);
                         holding &= !(1 << at);
                     }
                 }
+            }
+            if let What::Defer { call } = event.what
+                && let Some(at) = conditions.defers.iter().position(|own| *own == call)
+            {
+                deferred |= 1 << at;
             }
             match watch.event(state.clone(), event) {
                 Some(next) => state = next,
@@ -123,14 +134,29 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
             return Some(way(&visits, visit, None));
         }
         for (edge, to) in &of.next {
-            let loop_bit = conditions.sure_loops.iter().position(|head| *head == block).map(|at| 1u32 << at);
-            let mut entered = entered;
-            if let Some(bit) = loop_bit {
+            let mut rounds = rounds;
+            if let Some(at) = conditions.trips.iter().position(|(head, _)| *head == block) {
+                let (shift, trips) = (4 * at, conditions.trips[at].1);
+                let done = rounds >> shift & 0xf;
                 match edge {
-                    Edge::True | Edge::Element => entered |= bit,
-                    Edge::False | Edge::Done if entered & bit == 0 => continue,
-                    _ => entered &= !bit,
+                    Edge::True | Edge::Element => {
+                        if done >= trips && trips < MAX_TRIPS {
+                            continue;
+                        }
+                        rounds = rounds & !(0xf << shift) | (done + 1).min(MAX_TRIPS) << shift;
+                    }
+                    Edge::False | Edge::Done => {
+                        // Where they are too many to be counted, one is enough.
+                        if done < trips && (trips < MAX_TRIPS || done == 0) {
+                            continue;
+                        }
+                        rounds &= !(0xf << shift);
+                    }
+                    _ => {}
                 }
+            }
+            if !conditions.is_deferred(of, &flow, *edge, *to, deferred) {
+                continue;
             }
             let Some(mut state) = watch.edge(state.clone(), block, *edge) else { continue };
             let (mut known, mut holding) = (known, holding);
@@ -163,7 +189,7 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
             }
             // What is not asked again need not be remembered.
             let asked = conditions.asked[to.index()];
-            let key = (*to, state, known & asked, holding & asked, entered);
+            let key = (*to, state, known & asked, holding & asked, rounds, deferred);
             if seen.len() < MAX_STATES && seen.insert(key.clone()) {
                 visits.push((*to, Some((visit, *edge))));
                 pending.push_back((key, visits.len() - 1));
@@ -188,7 +214,7 @@ impl Conditions {
     fn of(body: &Body<'_>, flow: &Flow) -> Self {
         let ast = body.ast();
         let (mut on_true, mut on_false) = (Implied::default(), Implied::default());
-        let mut sure_loops = Vec::new();
+        let mut trips = Vec::new();
         let mut all: Vec<Atom> = Vec::new();
         for (id, block) in flow.graph.blocks() {
             let is_branch = block.next.iter().any(|(edge, _)| *edge == Edge::True);
@@ -198,18 +224,20 @@ impl Conditions {
                     implied(body, *condition, true, &mut yes);
                     implied(body, *condition, false, &mut no);
                     all.extend(yes.iter().chain(&no).map(|(atom, _)| atom.clone()));
-                    if is_sure(body, flow, id, *condition) && sure_loops.len() < MAX_ATOMS {
-                        sure_loops.push(id);
+                    if trips.len() < MAX_LOOPS
+                        && let Some(count) = trip_count(body, flow, id, *condition)
+                    {
+                        trips.push((id, count));
                     }
                     on_true.insert(id, yes);
                     on_false.insert(id, no);
                 }
                 Some(Step::Stmt(stmt)) => {
                     if let StmtKind::Range(RangeStmt { x, .. }) = ast[*stmt].kind
-                        && sure_loops.len() < MAX_ATOMS
-                        && is_sure_range(body, x)
+                        && trips.len() < MAX_LOOPS
+                        && let Some(count) = range_count(body, x)
                     {
-                        sure_loops.push(id);
+                        trips.push((id, count));
                     }
                 }
                 _ => {}
@@ -225,7 +253,30 @@ impl Conditions {
             }
         }
         let asked = asked(flow, &atoms, &on_true, &on_false);
-        Self { atoms, on_true, on_false, sure_loops, asked }
+        let defers = flow.all().filter_map(|(_, event)| match event.what {
+            What::Defer { call } => Some(call),
+            _ => None,
+        });
+        Self { atoms, on_true, on_false, trips, defers: defers.take(MAX_DEFERS).collect(), asked }
+    }
+
+    /// What was deferred on this way is run on this way, and nothing else.
+    fn is_deferred(&self, from: &Block, flow: &Flow, edge: Edge, to: BlockId, deferred: u64) -> bool {
+        let call_of = |block: BlockId| match flow.graph.block(block).steps.first() {
+            Some(Step::Deferred(call)) => self.defers.iter().position(|own| own == call),
+            _ => None,
+        };
+        let is_choice = from.next.iter().any(|(edge, _)| *edge == Edge::NotDeferred);
+        if !is_choice {
+            return true;
+        }
+        match edge {
+            Edge::NotDeferred => {
+                let other = from.next.iter().find(|(edge, _)| *edge != Edge::NotDeferred);
+                other.and_then(|(_, block)| call_of(*block)).is_none_or(|at| deferred & 1 << at == 0)
+            }
+            _ => call_of(to).is_none_or(|at| deferred & 1 << at != 0),
+        }
     }
 }
 
@@ -275,13 +326,14 @@ fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom
         ExprKind::Binary { operator: operator @ (Token::Equal | Token::NotEqual), x, y } => {
             let key = format!("{} == {}", body.text_of(x), body.text_of(y));
             if let Some(variables) = variables(body, condition) {
-                into.push((Atom { expr: condition, key, variables }, holds == (operator == Token::Equal)));
+                let atom = Atom { expr: condition, key: (key, variables) };
+                into.push((atom, holds == (operator == Token::Equal)));
             }
         }
         _ => {
             if let Some(variables) = variables(body, condition) {
-                let key = body.text_of(condition).to_owned();
-                into.push((Atom { expr: condition, key, variables }, holds));
+                let key = (body.text_of(condition).to_owned(), variables);
+                into.push((Atom { expr: condition, key }, holds));
             }
         }
     }
@@ -311,36 +363,88 @@ fn variables(body: &Body<'_>, condition: ExprId) -> Option<Vec<VarId>> {
     is_steady.then_some(variables)
 }
 
-/// Does `for i := 0; i < 3; i++` run at least once?
-fn is_sure(body: &Body<'_>, flow: &Flow, head: BlockId, condition: ExprId) -> bool {
-    let ast = body.ast();
-    let ExprKind::Binary { operator: Token::Less | Token::LessEqual, x, y } = ast[condition].kind else { return false };
+/// How often `for i := 0; i < 3; i++` runs, up to [`MAX_TRIPS`].
+fn trip_count(body: &Body<'_>, flow: &Flow, head: BlockId, condition: ExprId) -> Option<u32> {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let ExprKind::Binary { operator: operator @ (Token::Less | Token::LessEqual), x, y } = ast[condition].kind else {
+        return None;
+    };
     // A loop's head is come back to.
     let is_loop = flow.graph.blocks().filter(|(_, block)| block.next.iter().any(|(_, to)| *to == head)).count() > 1;
-    let limit = body.program.world.integer(&body.tree.types, body.id.file, y);
-    let start = body.tree.types.variable(ast.unparen(x)).and_then(|variable| {
-        let VarId::Local { ident, .. } = variable else { return None };
-        match crate::program::usage(ast, &body.tree, ident) {
-            crate::program::Usage::Gets(Some(value)) => {
-                body.program.world.integer(&body.tree.types, body.id.file, value)
-            }
-            _ => None,
-        }
+    let integer = |expr| body.program.world.integer(&tree.types, body.id.file, expr);
+    let limit = integer(y)?;
+    let VarId::Local { ident, file } = tree.types.variable(ast.unparen(x))? else { return None };
+    let start = match usage(ast, tree, ident) {
+        Usage::Gets(Some(value)) => integer(value)?,
+        _ => return None,
+    };
+    // It is counted up by one, and by nothing else.
+    let uses = tree.uses.get(&Cell::Var(VarId::Local { file, ident }))?;
+    let changes = uses.iter().filter(|expr| **expr != ident).filter(|expr| {
+        matches!(usage(ast, tree, **expr), Usage::Gets(_) | Usage::Address(_))
     });
-    is_loop && matches!((start, limit), (Some(start), Some(limit)) if start < limit)
+    let is_counted = changes.count() == 1;
+    let count = limit - start + i128::from(operator == Token::LessEqual);
+    if !is_loop || !is_counted || count < 1 {
+        return None;
+    }
+    Some(u32::try_from(count).unwrap_or(MAX_TRIPS).min(MAX_TRIPS))
 }
 
-fn is_sure_range(body: &Body<'_>, x: ExprId) -> bool {
-    if let Some(count) = body.program.world.integer(&body.tree.types, body.id.file, x) {
-        return count > 0;
+/// How often a loop over an integer or an array runs, up to [`MAX_TRIPS`].
+fn range_count(body: &Body<'_>, x: ExprId) -> Option<u32> {
+    let count = match body.program.world.integer(&body.tree.types, body.id.file, x) {
+        Some(count) => u32::try_from(count).ok()?,
+        None => match body.tree.types.ty(x).pointed() {
+            Type::Array(Some(length), _) => u32::try_from(*length).unwrap_or(MAX_TRIPS),
+            _ => match body.ast()[body.ast().unparen(x)].kind {
+                // `range []int{a, b}`
+                ExprKind::Composite { elements, .. } if !elements.is_empty() => u32::try_from(elements.len()).ok()?,
+                _ => return None,
+            },
+        },
+    };
+    (count > 0).then_some(count.min(MAX_TRIPS))
+}
+
+impl Atom {
+    /// What is compared to nil.
+    pub(crate) fn compared_to_nil(&self, body: &Body<'_>) -> Option<ExprId> {
+        let (ast, types) = (body.ast(), &body.tree.types);
+        let ExprKind::Binary { x, y, .. } = ast[self.expr].kind else { return None };
+        let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
+        match (is_nil(x), is_nil(y)) {
+            (false, true) => Some(ast.unparen(x)),
+            (true, false) => Some(ast.unparen(y)),
+            _ => None,
+        }
     }
-    match body.tree.types.ty(x).pointed() {
-        Type::Array(Some(length), _) => *length > 0,
-        _ => false,
-    }
+}
+
+/// Is it known how often a loop runs, and few enough to be counted?
+pub(crate) fn is_counted(body: &Body<'_>, stmt: gostray_golang::ast::StmtId) -> bool {
+    let flow = body.flow();
+    let count = match body.ast()[stmt].kind {
+        StmtKind::For { condition: Some(condition), .. } => flow
+            .graph
+            .blocks()
+            .find(|(_, block)| block.steps.last() == Some(&Step::Expr(condition)))
+            .and_then(|(head, _)| trip_count(body, &flow, head, condition)),
+        StmtKind::Range(range) => range_count(body, range.x),
+        _ => None,
+    };
+    count.is_some_and(|count| count < MAX_TRIPS)
 }
 
 impl Way {
+    /// Does it depend on which case of a `select` is chosen?
+    pub(crate) fn chooses(&self, body: &Body<'_>) -> bool {
+        self.edges.iter().any(|(_, edge)| match edge {
+            Edge::Clause(clause) => matches!(body.ast()[*clause].kind, StmtKind::Comm { .. }),
+            _ => false,
+        })
+    }
+
     /// What people are told of it: the choices after a place, and where it ends.
     pub(crate) fn steps(&self, body: &Body<'_>, after: Option<Span>, end: &str) -> Vec<finding::Step> {
         let ast = body.ast();

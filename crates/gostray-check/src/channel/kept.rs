@@ -3,7 +3,7 @@
 use gostray_golang::ast::ExprKind;
 use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
-use gostray_golang::types::{Type, VarId};
+use gostray_golang::types::VarId;
 
 use crate::path::{Way, Watch, search};
 use crate::program::{Body, Cell, Event, Operation, Program, Trail, Usage, What, follow_cell, select_of, usage};
@@ -15,8 +15,8 @@ pub(crate) struct Kept {
     pub(crate) trail: Trail,
     /// Is every channel that is kept there made without room?
     pub(crate) is_unbuffered: bool,
-    /// Is one ever kept there?
-    pub(crate) is_set: bool,
+    /// Is one ever kept there, and only such that were made for it?
+    pub(crate) is_fresh: bool,
 }
 
 /// The channels that a package keeps, where all their uses are seen.
@@ -38,8 +38,8 @@ pub(crate) fn kept(program: &Program<'_>, package: PackageId) -> Vec<Kept> {
                 cells.push(cell);
                 let trail = follow_cell(program, file, cell);
                 if trail.is_whole() {
-                    let (is_set, is_unbuffered) = room(program, cell);
-                    found.push(Kept { cell, trail, is_unbuffered, is_set });
+                    let (is_fresh, is_unbuffered) = room(program, cell);
+                    found.push(Kept { cell, trail, is_unbuffered, is_fresh });
                 }
             }
         }
@@ -79,33 +79,33 @@ pub(crate) fn waits_alone(program: &Program<'_>, operation: &Operation) -> bool 
     stmt.is_none_or(|stmt| select_of(ast, &tree, stmt).is_none())
 }
 
-/// Is a cell ever set, and always to a channel without room?
+/// Is a cell only ever set to channels that are made for it; and always to such without room?
 pub(crate) fn room(program: &Program<'_>, cell: Cell) -> (bool, bool) {
     let mut values = program.fills(cell);
     let mut is_clear = true;
     for (file, expr) in program.uses(cell) {
         let (ast, tree) = (program.ast(file), program.tree(file));
-        if let Usage::Gets(value) = usage(ast, &tree, expr) {
-            match value {
-                Some(value) => values.push((file, value)),
-                None => is_clear = false,
-            }
+        match usage(ast, &tree, expr) {
+            Usage::Gets(Some(value)) => values.push((file, value)),
+            Usage::Gets(None) | Usage::Address(_) => is_clear = false,
+            _ => {}
         }
     }
-    let is_unbuffered = |(file, value): &(gostray_golang::package::FileId, gostray_golang::ast::ExprId)| {
-        let (ast, tree) = (program.ast(*file), program.tree(*file));
-        let value = ast.unparen(*value);
+    let (mut is_fresh, mut is_unbuffered, mut count) = (is_clear, is_clear, 0);
+    for (file, value) in values {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        let value = ast.unparen(value);
         match ast[value].kind {
-            ExprKind::Call { arguments, .. } => {
-                matches!(tree.types.ty(value), Type::Chan(..)) && tree.channels.contains(&value) && arguments.len() == 1
+            ExprKind::Call { arguments, .. } if tree.channels.contains(&value) => {
+                count += 1;
+                is_unbuffered &= arguments.len() == 1;
             }
             // It may be set to nil in between.
-            ExprKind::Ident(name) => name == "nil",
-            _ => false,
+            ExprKind::Ident(name) if name == "nil" => {}
+            _ => (is_fresh, is_unbuffered) = (false, false),
         }
-    };
-    let all = is_clear && values.iter().all(is_unbuffered);
-    (!values.is_empty() || !is_clear, all && !values.is_empty())
+    }
+    (is_fresh && count > 0, is_unbuffered && count > 0)
 }
 
 /// A way out of a goroutine that uses a channel in a loop, on which it uses it no more.

@@ -7,7 +7,7 @@ use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Watch, Way, search};
+use crate::path::{Atom, Way, Watch, search};
 use crate::program::{Body, Cell, Event, Known, What};
 
 /// In what way somebody is left behind.
@@ -59,7 +59,10 @@ pub(crate) struct Stranded<'s, 'p> {
 /// What happens at an event of the owner.
 #[derive(Debug, Clone, Copy, Default)]
 struct Effect {
+    /// Sends that wait.
     sends: u8,
+    /// Sends that may wait, or may be given up.
+    offers: u8,
     receives: u8,
     is_drained: bool,
     closes: bool,
@@ -80,8 +83,9 @@ struct Supply<'s, 'p> {
 /// Does the function end with anything left behind?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Left {
-    sends: u8,
-    receives: u8,
+    /// Sends that nobody received yet; once they are [`MANY`] nobody knows how many.
+    pending: u8,
+    has_received: bool,
     is_drained: bool,
 }
 
@@ -103,7 +107,7 @@ impl<'s, 'p> Supply<'s, 'p> {
                 loops.push(block);
             }
         }
-        let waits = story.goroutines.iter().flat_map(|goroutine| done_for(owner, goroutine)).collect();
+        let waits = story.goroutines.iter().flat_map(|goroutine| done_for(story, goroutine)).collect();
         let own = || story.own(Act::Receive).chain(story.own(Act::Range));
         let skipped = own()
             .filter(|deed| !deed.links.is_empty())
@@ -141,7 +145,12 @@ impl<'s, 'p> Supply<'s, 'p> {
                 continue;
             }
             match (deed.act, deed.links.is_empty()) {
-                (Act::Send, _) => effect.sends = effect.sends.saturating_add(1),
+                (Act::Send, _) => {
+                    effect.offers = effect.offers.saturating_add(1);
+                    if deed.is_certain {
+                        effect.sends = effect.sends.saturating_add(1);
+                    }
+                }
                 (Act::Receive, true) if !self.endless.contains(&deed.operation.expr) => effect.receives += 1,
                 (Act::Receive | Act::Range, false) if self.skipped.contains(&deed.operation.expr) => {}
                 (Act::Receive, _) | (Act::Range, false) => effect.is_drained = true,
@@ -167,7 +176,7 @@ impl Watch for Passes<'_, '_> {
     fn event(&self, (): (), event: &Event) -> Option<()> {
         let ast = self.body.ast();
         let is_it = match event.what {
-            What::Receive { channel } | What::Range { channel } => {
+            What::Receive { channel } | What::Range { channel } | What::Send { channel } => {
                 self.channels.iter().any(|own| ast.unparen(*own) == ast.unparen(channel))
             }
             _ => false,
@@ -192,7 +201,8 @@ fn head(body: &Body<'_>, stmt: StmtId) -> Option<BlockId> {
 }
 
 /// The wait groups that a goroutine is done for.
-fn done_for(owner: &Body<'_>, goroutine: &Goroutine) -> Vec<Cell> {
+fn done_for(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
+    let owner = &story.owner;
     let program = owner.program;
     let mut cells = Vec::new();
     let (spawner, call) = goroutine.spawn();
@@ -201,10 +211,16 @@ fn done_for(owner: &Body<'_>, goroutine: &Goroutine) -> Vec<Cell> {
         cells.extend(spawner.receiver(call).and_then(|receiver| spawner.cell(receiver)));
     }
     let root = program.body(goroutine.root());
+    let send = story.first_certain(goroutine, Act::Send).filter(|deed| deed.operation.body == root.id);
     for (_, event) in root.flow().all() {
-        if let What::Call { call } | What::Deferred { call } = event.what
-            && root.known(call) == Some(Known::Done)
-        {
+        // What is done before the send does not wait for it.
+        let is_before = |at: u32| send.is_some_and(|send| at < root.ast()[send.operation.expr].span.start);
+        let call = match event.what {
+            What::Call { call } if !is_before(event.span.start) => call,
+            What::Deferred { call } => call,
+            _ => continue,
+        };
+        if root.known(call) == Some(Known::Done) {
             cells.extend(root.receiver(call).and_then(|receiver| root.cell(receiver)));
         }
     }
@@ -218,14 +234,8 @@ struct Senders<'s, 'p> {
 
 impl Senders<'_, '_> {
     fn is_left(&self, state: &Left) -> bool {
-        if state.is_drained || state.sends == 0 {
-            return false;
-        }
-        if state.sends >= MANY {
-            // How many a loop sends is not known: perhaps no more than there is room for.
-            return true;
-        }
-        u64::from(state.sends) > u64::from(state.receives) + self.room
+        // How many a loop sends is not known: perhaps no more than there is room for.
+        !state.is_drained && state.pending > 0 && (state.pending >= MANY || u64::from(state.pending) > self.room)
     }
 }
 
@@ -233,14 +243,22 @@ impl Watch for Senders<'_, '_> {
     type State = Left;
 
     fn start(&self) -> Left {
-        Left { sends: 0, receives: 0, is_drained: false }
+        Left { pending: 0, has_received: false, is_drained: false }
     }
 
     fn event(&self, mut state: Left, event: &Event) -> Option<Left> {
-        // A new channel is made: what was sent on the one before is another story.
+        // A new channel is made: what was received from the one before is another story.
+        if let What::Make { call } = event.what
+            && call == self.supply.story.make
+            && !self.is_left(&state)
+        {
+            return Some(self.start());
+        }
         let effect = self.supply.effect(event);
-        state.sends = state.sends.saturating_add(effect.sends).min(MANY);
-        state.receives = state.receives.saturating_add(effect.receives).min(MANY - 1);
+        state.pending = state.pending.saturating_add(effect.sends).min(MANY);
+        if effect.receives > 0 {
+            state.receive();
+        }
         state.is_drained |= effect.is_drained || effect.closes;
         Some(state)
     }
@@ -249,9 +267,7 @@ impl Watch for Senders<'_, '_> {
         if self.supply.loops.contains(&from) {
             match edge {
                 Edge::Done | Edge::False => state.is_drained = true,
-                Edge::Element if self.is_range(from) => {
-                    state.receives = state.receives.saturating_add(1).min(MANY - 1);
-                }
+                Edge::Element if self.is_range(from) => state.receive(),
                 _ => {}
             }
         }
@@ -272,6 +288,15 @@ impl Watch for Senders<'_, '_> {
                 .receiver(call)
                 .and_then(|receiver| owner.cell(receiver))
                 .is_some_and(|cell| self.supply.waits.contains(&cell))
+    }
+}
+
+impl Left {
+    fn receive(&mut self) {
+        self.has_received = true;
+        if self.pending < MANY {
+            self.pending = self.pending.saturating_sub(1);
+        }
     }
 }
 
@@ -300,6 +325,10 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let sender = story.goroutines.iter().find_map(|g| Some((g, story.first_certain(g, Act::Send)?)));
     let own = story.own(Act::Send).find(|deed| deed.is_certain);
     if !story.has(Act::Receive) && !story.has(Act::Range) {
+        // A send on a closed channel panics.
+        if story.has(Act::Close) {
+            return None;
+        }
         return no_receiver(story, room, sender, own);
     }
     // What other goroutines receive is not followed.
@@ -316,13 +345,13 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let (goroutine, deed) = sender?;
     let watch = Senders { supply: Supply::of(story), room };
     let way = search(owner, &watch)?;
-    let (sends, receives) = along(&watch, &way);
+    let (sends, has_received) = along(&watch, &way);
     let shape = if way.before.is_some() {
         Shape::WaitsFirst
     } else if deed.is_deferred {
         Shape::InDefer
     } else {
-        shape(story, goroutine, &way, receives)
+        shape(story, goroutine, &way, has_received)
     };
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
@@ -334,30 +363,57 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         deed,
         way: Some((owner.clone(), way)),
         sends,
-        is_certain: (sends < MANY || room == 0) && watch.supply.skipped.is_empty(),
+        is_certain: (sends < MANY || room == 0) && watch.supply.skipped.is_empty() && is_counted(story),
     })
 }
 
-/// The most that is sent, and what is received, on a way.
-fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, u8) {
+/// Is it known how often the goroutines send? Not where they are started in loops of what is called, or send
+/// in what they call only under a condition.
+fn is_counted(story: &Story<'_>) -> bool {
+    let program = story.owner.program;
+    story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).all(|goroutine| {
+        let is_nested = goroutine.is_many && loop_around(&story.owner, goroutine.call()).is_none();
+        let is_called_often = story.most(goroutine, Act::Send) > 1
+            && story.of_goroutine(goroutine, Act::Send).any(|deed| {
+                deed.links.len() > goroutine.links.len() && {
+                    let inner = program.body(deed.operation.body);
+                    search(&inner, &Passes { body: &inner, channels: &[deed.operation.expr] }).is_some()
+                }
+            });
+        !is_nested && !is_called_often
+    })
+}
+
+/// The most that is sent on a way, and whether anything is received.
+fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
     let story = watch.supply.story;
     let owner = &story.owner;
     let flow = owner.flow();
-    let mut state = watch.start();
-    for block in way.edges.iter().map(|(block, _)| *block).chain([way.last]) {
+    let (mut sends, mut has_received) = (0u8, false);
+    for (block, edge) in way.edges.iter().map(|(block, edge)| (*block, Some(*edge))).chain([(way.last, None)]) {
         for event in &flow.events[block.index()] {
-            if let Some(next) = watch.event(state, event) {
-                state = next;
-            }
+            let effect = watch.supply.effect(event);
+            sends = sends.saturating_add(effect.sends).min(MANY);
+            has_received |= effect.receives > 0;
         }
+        has_received |= edge == Some(Edge::Element) && watch.is_range(block);
     }
-    // Spawned in a loop: as many as it runs.
-    let is_many = story.goroutines.iter().any(|g| g.is_many && story.most(g, Act::Send) > 0);
+    // Spawned in a loop whose rounds nobody counted: as many as it runs.
+    let is_many = story.goroutines.iter().any(|goroutine| {
+        let spawned = loop_around(owner, goroutine.call());
+        goroutine.is_many && story.most(goroutine, Act::Send) > 0 && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
+    });
     let most_sent = most(owner, &|event| watch.supply.effect(event).sends);
-    (if is_many { MANY } else { most_sent.max(state.sends) }, state.receives)
+    let is_looped = story.goroutines.iter().any(|goroutine| goroutine.is_many);
+    (if is_many { MANY } else if is_looped { sends } else { most_sent.max(sends) }, has_received)
 }
 
-fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, receives: u8) -> Shape {
+/// Is it known how often a loop runs?
+fn is_counted_loop(owner: &Body<'_>, stmt: StmtId) -> bool {
+    crate::path::is_counted(owner, stmt)
+}
+
+fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, has_received: bool) -> Shape {
     let owner = &story.owner;
     let ast = owner.ast();
     let senders = story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).count();
@@ -377,12 +433,12 @@ fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, receives: u8) -> S
     let gave_up = gave_up.is_some_and(|clause| gives_up(story, clause));
     match () {
         () if per_goroutine >= MANY => Shape::StuckProducer,
-        () if receives == 0 && gave_up => Shape::GivesUp,
+        () if !has_received && gave_up => Shape::GivesUp,
         () if per_goroutine > 1 => Shape::MoreThanReceived,
         () if is_several && gave_up && is_looped => Shape::PartialCollect,
-        () if is_several && is_looped && receives > 0 => Shape::PartialCollect,
-        () if is_several && receives > 0 => Shape::FirstWins,
-        () if receives == 0 => Shape::EarlyReturn,
+        () if is_several && is_looped && has_received => Shape::PartialCollect,
+        () if is_several && has_received => Shape::FirstWins,
+        () if !has_received => Shape::EarlyReturn,
         () => Shape::MoreThanReceived,
     }
 }
@@ -458,7 +514,7 @@ impl Watch for Receivers<'_, '_> {
             _ => false,
         };
         let effect = self.supply.effect(event);
-        sent = sent.saturating_add(effect.sends).min(MANY);
+        sent = sent.saturating_add(effect.sends.max(effect.offers)).min(MANY);
         is_closed |= effect.closes;
         Some((is_started, sent, is_closed))
     }
@@ -565,6 +621,12 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
     if deed.act == Act::Range && leaves_otherwise(&root, deed) {
         return None;
     }
+    // Which case of a select is chosen, and how often a loop runs, may have to do with the channel.
+    let is_certain = !way.chooses(owner)
+        && story
+            .own(Act::Send)
+            .chain(story.own(Act::Close))
+            .all(|deed| deed.links.is_empty() && loop_around(owner, deed.operation.expr).is_none());
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,
@@ -572,7 +634,7 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
         deed,
         way: Some((owner.clone(), way)),
         sends: 0,
-        is_certain: true,
+        is_certain,
     })
 }
 
@@ -633,6 +695,19 @@ impl Watch for Misses<'_, '_> {
         if state || is_supply { None } else { Some(false) }
     }
 
+    fn fact(&self, state: bool, atom: &Atom, holds: bool) -> Option<bool> {
+        // The channel was made: it is not nil.
+        let is_it = |expr: ExprId| {
+            self.body.cell(expr).is_some_and(|cell| {
+                self.story.deeds.iter().any(|deed| {
+                    deed.operation.body == self.body.id && self.body.cell(deed.operation.expr) == Some(cell)
+                })
+            })
+        };
+        let is_nil = atom.compared_to_nil(&self.body).is_some_and(is_it);
+        (!(is_nil && holds)).then_some(state)
+    }
+
     fn is_found(&self, _state: &bool, exit: Exit) -> bool {
         exit == Exit::Return
     }
@@ -657,6 +732,7 @@ fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed:
     let root = owner.program.body(supplier.root());
     let watch = Misses { story, body: root.clone(), depth: supplier.links.len(), wants_close };
     let way = search(&root, &watch)?;
+    let is_certain = !way.chooses(&root);
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,
@@ -664,7 +740,7 @@ fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed:
         deed,
         way: Some((root, way)),
         sends: 0,
-        is_certain: true,
+        is_certain,
     })
 }
 
@@ -698,8 +774,15 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     if wants_close && leaves_otherwise(owner, own) {
         return None;
     }
+    let is_looped = |deed: &Deed| {
+        loop_around(&owner.program.body(deed.operation.body), deed.operation.expr).is_some()
+    };
+    if !wants_close && (is_looped(own) || story.of_goroutine(goroutine, Act::Send).any(is_looped)) {
+        return None;
+    }
     let watch = Misses { story, body: root.clone(), depth: goroutine.links.len(), wants_close };
     let way = search(&root, &watch)?;
+    let is_certain = !way.chooses(&root);
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,
@@ -707,6 +790,6 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
         deed: own,
         way: Some((root, way)),
         sends: 0,
-        is_certain: true,
+        is_certain,
     })
 }

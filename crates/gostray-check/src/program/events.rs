@@ -19,6 +19,8 @@ pub(crate) enum What {
     Range { channel: ExprId },
     /// `close(channel)`
     Close { channel: ExprId },
+    /// A channel is made.
+    Make { call: ExprId },
     /// A call; `close`, conversions and the like apart.
     Call { call: ExprId },
     /// A call that was deferred is run.
@@ -201,6 +203,7 @@ impl Collect<'_> {
                             self.push(What::Close { channel }, span);
                         }
                     }
+                    Some(Object::Builtin(Builtin::Make)) => self.push(What::Make { call: expr }, span),
                     Some(Object::Builtin(_) | Object::Type(_)) => {}
                     _ => self.push(What::Call { call: expr }, span),
                 }

@@ -59,7 +59,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     for kept in kept(program, package) {
-        if !kept.is_set {
+        if !kept.is_fresh {
             continue;
         }
         let has = |mut operations: Box<dyn Iterator<Item = &Operation> + '_>| operations.next().is_some();

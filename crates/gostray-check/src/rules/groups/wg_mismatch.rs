@@ -43,7 +43,7 @@ use gostray_golang::types::VarId;
 use crate::actor::{Manner, links, loop_around};
 use crate::channel::{insert_first, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::path::{Watch, search};
+use crate::path::{Atom, Watch, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, Operation, Usage, What, follow_cell};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 
@@ -164,6 +164,18 @@ impl Watch for WithoutDone<'_, '_> {
         (!is_done).then_some(())
     }
 
+    fn fact(&self, (): (), atom: &Atom, holds: bool) -> Option<()> {
+        // The group is there: it is not nil.
+        let is_it = |expr| {
+            self.body.cell(expr).is_some_and(|cell| {
+                self.group.deeds.iter().any(|deed| {
+                    deed.operation.body == self.body.id && self.body.cell(deed.operation.expr) == Some(cell)
+                })
+            })
+        };
+        (!(holds && atom.compared_to_nil(&self.body).is_some_and(is_it))).then_some(())
+    }
+
     fn is_found(&self, (): &(), exit: Exit) -> bool {
         exit == Exit::Return
     }
@@ -180,6 +192,15 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         }
         roots.push((root, last + 1));
         let root = body.program.body(root);
+        // Done for each of several things: how many there are is another question.
+        let is_looped = group.deeds.iter().any(|deed| {
+            deed.known == Known::Done
+                && deed.links.get(last).is_some_and(|link| link.callee == root.id)
+                && loop_around(&body.program.body(deed.operation.body), deed.operation.expr).is_some()
+        });
+        if is_looped {
+            continue;
+        }
         let Some(way) = search(&root, &WithoutDone { group, body: root.clone(), depth: last + 1 }) else { continue };
         let wait = group.deeds.iter().find(|deed| deed.known == Known::Wait);
         let Some(wait) = wait else { continue };

@@ -103,6 +103,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if !all.iter().any(|other| is_given(&other)) || is_about_locking(body) && returns {
             continue;
         }
+        if is_held_before(body, lock) {
+            continue;
+        }
         let Some(way) = search(body, &Held { body, lock }) else { continue };
         if returns && hands_over(body, lock, &way) {
             continue;
@@ -151,6 +154,38 @@ impl Watch for Returns<'_, '_> {
 
 fn returns_after(body: &Body<'_>, take: &LockCall, give: &LockCall) -> bool {
     search(body, &Returns { body, take, give: give.call }).is_some()
+}
+
+/// Does the function give the lock back before it takes it: is it called with the lock held?
+struct GivesFirst<'b, 'p> {
+    body: &'b Body<'p>,
+    lock: &'b LockCall,
+}
+
+impl Watch for GivesFirst<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), event: &Event) -> Option<()> {
+        let What::Call { call } = event.what else { return Some(()) };
+        let takes = lock_call(self.body, call)
+            .is_some_and(|own| own.path == self.lock.path && matches!(own.act, Act::Take(_)));
+        (!takes).then_some(())
+    }
+
+    fn is_found(&self, (): &(), _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, (): &(), event: &Event) -> bool {
+        matches!(event.what, What::Call { call } if lock_call(self.body, call)
+            .is_some_and(|own| own.path == self.lock.path && matches!(own.act, Act::Give(_))))
+    }
+}
+
+fn is_held_before(body: &Body<'_>, lock: &LockCall) -> bool {
+    search(body, &GivesFirst { body, lock }).is_some()
 }
 
 /// Functions that lock for others say so.

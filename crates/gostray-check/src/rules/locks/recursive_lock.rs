@@ -130,6 +130,9 @@ pub(super) fn gives(body: &Body<'_>, call: ExprId, path: &LockPath) -> bool {
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for first in locks(body) {
         let Act::Take(mode) = first.act else { continue };
+        if is_given_by_another(body, &first) {
+            continue;
+        }
         for (again, is_sure) in
             [(Mode::Write, true), (Mode::Read, true), (Mode::Write, false), (Mode::Read, false)]
         {
@@ -169,6 +172,28 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             break;
         }
     }
+}
+
+/// Does another function within the same one give the lock back: a goroutine, the function around it?
+fn is_given_by_another(body: &Body<'_>, first: &LockCall) -> bool {
+    let outer = body.outermost();
+    let count = u32::try_from(body.tree.functions.len()).unwrap_or(0);
+    let family = (0..count)
+        .map(|at| body.program.body(BodyId { file: body.id.file, at }))
+        .filter(|other| other.id != body.id && other.is_within(outer) && !is_deferred(body, other));
+    let mut family = family;
+    family.any(|other| {
+        locks(&other).iter().any(|own| matches!(own.act, Act::Give(_)) && own.path == first.path)
+            && !locks(&other).iter().any(|own| matches!(own.act, Act::Take(_)) && own.path == first.path)
+    })
+}
+
+/// Is a closure what a function defers?
+fn is_deferred(body: &Body<'_>, closure: &Body<'_>) -> bool {
+    body.flow().all().any(|(_, event)| match event.what {
+        What::Deferred { call } => crate::lock::closure_of(body, call).is_some_and(|own| own.id == closure.id),
+        _ => false,
+    })
 }
 
 /// The locks that a function takes and gives back.
