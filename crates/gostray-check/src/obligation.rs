@@ -168,6 +168,10 @@ impl Watch for Open<'_, '_> {
         if !state {
             return Some(false);
         }
+        // The declaration itself comes after the call.
+        if matches!(event.what, What::Assign { name } if name == self.of.ident) {
+            return Some(true);
+        }
         match self.of.fate(event) {
             Fate::Gone => None,
             Fate::Kept => Some(true),
@@ -189,6 +193,19 @@ impl Watch for Open<'_, '_> {
 
     fn is_found(&self, state: &bool, exit: Exit) -> bool {
         *state && exit == Exit::Return && !self.of.body.is_main()
+    }
+
+    fn is_found_before(&self, state: &bool, event: &Event) -> bool {
+        // Another one takes its place.
+        let is_lost = match event.what {
+            What::Assign { name } => {
+                matches!(self.of.release, Release::Use)
+                    && name != self.of.ident
+                    && self.of.body.tree.types.variable(name) == Some(self.of.variable)
+            }
+            _ => false,
+        };
+        *state && is_lost
     }
 }
 

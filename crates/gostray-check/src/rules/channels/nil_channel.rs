@@ -50,11 +50,11 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                 let (What::Send { channel } | What::Receive { channel } | What::Range { channel }) = event.what else {
                     continue;
                 };
-                // In a select a nil channel is a way to switch a case off.
-                if event.select.is_some() {
+                let Some(cell) = body.cell(channel) else { continue };
+                // In a select a nil channel is a way to switch a case off, but not one that is never on.
+                if event.select.is_some() && !matches!(cell, Cell::Field(..)) {
                     continue;
                 }
-                let Some(cell) = body.cell(channel) else { continue };
                 if seen.contains(&cell) {
                     continue;
                 }
@@ -63,8 +63,11 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                     continue;
                 }
                 let name = body.text_of(channel);
-                let message = format!("this waits for ever: {name} is never made");
-                let mut finding = finding(&RULE, Tier::Proven, &body, event.span, message);
+                let (tier, message) = match event.select {
+                    Some(_) => (Tier::Likely, format!("this case is never chosen: {name} is never made")),
+                    None => (Tier::Proven, format!("this waits for ever: {name} is never made")),
+                };
+                let mut finding = finding(&RULE, tier, &body, event.span, message);
                 finding.why = "a send or receive on a nil channel never goes on".to_owned();
                 finding.blocks_at = Some(body.place(event.span));
                 finding.path.push(step(&body, event.span, "it waits here, for ever"));

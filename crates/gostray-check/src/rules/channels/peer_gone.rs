@@ -31,6 +31,9 @@
 //! 	}
 //! ```
 //!
+//! Where the goroutine ends because it was told to, this is only reported with `--hygiene`: not to use what was
+//! stopped may be what its users have agreed to.
+//!
 //! ## When it is wrong
 //!
 //! When nobody uses the value any more after it was stopped.
@@ -147,7 +150,9 @@ fn peer(
         true => format!("this send waits for ever when {} has ended: nobody else receives from {name}", other.name()),
         false => format!("this waits for ever when {} has ended: nobody else sends on {name}", other.name()),
     };
-    let mut finding = finding(&RULE, Tier::Likely, &body, span, message);
+    // That it was told to end is what its users know of; that it ends by itself is not.
+    let tier = if way.chooses(&other) { Tier::Hygiene } else { Tier::Likely };
+    let mut finding = finding(&RULE, tier, &body, span, message);
     finding.why = "the goroutine on the other side has a way out, and this does not hear of it".to_owned();
     finding.blocks_at = Some(body.place(span));
     finding.path.push(step(&body, span, "it waits here"));

@@ -33,9 +33,9 @@
 //! Safe where the function calls `cancel` itself on other ways, and the context does not leave it: then it is
 //! not meant to live on.
 
-use gostray_golang::ast::ExprId;
+use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 
-use crate::actor::spawns;
+use crate::actor::{loop_around, spawns};
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::obligation::{Obligation, Release, calls, targets};
@@ -79,10 +79,16 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let Some(obligation) = Obligation::of(body, call, 1, Release::Use) else { continue };
         let Some(way) = obligation.missed() else {
             found.extend(circular(body, call, *context, obligation.ident));
+            found.extend(piled_up(body, call, obligation.ident));
             continue;
         };
         let name = body.text_of(obligation.ident);
-        let message = format!("{name} is not called on every way out: the context and what waits for it stay");
+        let message = if way.before.is_some() {
+            format!("{name} gets another value before it is called: the first context stays")
+        } else {
+            format!("{name} is not called on every way out: the context and what waits for it stay")
+        };
+        let end = if way.before.is_some() { "and is lost here" } else { "this way out does not cancel it" };
         let mut finding = finding(&RULE, Tier::Likely, body, span, message);
         finding.why = match waiter(body, *context) {
             Some(_) => "a goroutine that was started with this context stays, too".to_owned(),
@@ -92,7 +98,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             finding.spawned_at = Some(body.place(crate::rules::spawn_span(body, spawn)));
         }
         finding.path.push(step(body, span, "the context is made here"));
-        finding.path.extend(way.steps(body, Some(span), "this way out does not cancel it"));
+        finding.path.extend(way.steps(body, Some(span), end));
         let safety = if is_kept(body, *context, call) { Safety::Unsafe } else { Safety::Safe };
         finding.fix = statement(body, call).map(|stmt| Fix {
             safety,
@@ -144,6 +150,31 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
     finding.path.push(step(body, span, "the context is made here"));
     finding.path.push(step(body, spawn, "the goroutine is started here"));
     finding.path.push(step(&root, wait, "and waits here until somebody else cancels"));
+    Some(finding)
+}
+
+/// `defer cancel()` in a loop without end: the contexts of all rounds stay until the function ends.
+fn piled_up(body: &Body<'_>, call: ExprId, cancel: ExprId) -> Option<Finding> {
+    let ast = body.ast();
+    let around = loop_around(body, call)?;
+    if !matches!(ast[around].kind, StmtKind::For { condition: None, .. }) {
+        return None;
+    }
+    let variable = body.tree.types.variable(cancel)?;
+    let deferred = body.flow().all().find_map(|(_, event)| match event.what {
+        What::Defer { call } => {
+            let ExprKind::Call { function, .. } = ast[call].kind else { return None };
+            (body.tree.types.variable(function) == Some(variable)).then_some(event.span)
+        }
+        _ => None,
+    })?;
+    let span = ast[call].span;
+    let name = body.text_of(cancel);
+    let message = format!("{name} is deferred in a loop without end: the contexts of all rounds stay");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = "what is deferred waits for the end of the function, not of the round".to_owned();
+    finding.path.push(step(body, span, "every round makes a context"));
+    finding.path.push(step(body, deferred, "and cancels it only when the function ends"));
     Some(finding)
 }
 

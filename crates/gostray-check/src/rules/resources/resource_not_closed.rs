@@ -62,6 +62,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             resource.package == names.0 && resource.receiver == names.1 && resource.functions.contains(&names.2)
         });
         match known {
+            Some(resource) if resource.until.is_some_and(|until| minor(body) >= until) => {}
             Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),
             None => {
                 if let Some((closer, own)) = inferred(body, call) {
@@ -99,6 +100,12 @@ fn open(
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it open"));
     finding.fix = after_check(body, call, &obligation, &format!("defer {name}.{closer}()"));
     found.push(finding);
+}
+
+/// The minor version of Go that the code is written in.
+fn minor(body: &Body<'_>) -> u32 {
+    let folder = &body.program.package(body.id.file.package).folder;
+    body.program.world.workspace.module_of(folder).map_or(u32::MAX, |module| module.minor)
 }
 
 /// The value is not even kept.

@@ -11,6 +11,8 @@ pub(super) struct Resource {
     pub(super) closers: &'static [&'static str],
     /// What it keeps.
     pub(super) keeps: &'static str,
+    /// The minor version of Go since which the collector ends it.
+    pub(super) until: Option<u32>,
 }
 
 const fn of(
@@ -20,7 +22,7 @@ const fn of(
     closers: &'static [&'static str],
     keeps: &'static str,
 ) -> Resource {
-    Resource { package, receiver, functions, closers, keeps }
+    Resource { package, receiver, functions, closers, keeps, until: None }
 }
 
 /// The resources that are known by name. Those of a user's own are found by what their constructors do.
@@ -75,5 +77,9 @@ pub(super) const RESOURCES: &[Resource] = &[
     of("github.com/nats-io/nats.go", None, &["Connect"], &["Close", "Drain"], "its connection and two goroutines"),
     of("github.com/segmentio/kafka-go", None, &["NewReader"], &["Close"], "its fetching goroutines"),
     of("net/http/httptest", None, &["NewServer", "NewTLSServer"], &["Close"], "its listener and a goroutine"),
+    Resource {
+        until: Some(23),
+        ..of("time", None, &["NewTicker"], &["Stop"], "its timer, which the runtime keeps before Go 1.23,")
+    },
     of("io", None, &["Pipe"], &["Close", "CloseWithError"], "whoever writes to it"),
 ];
