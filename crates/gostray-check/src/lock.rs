@@ -1,9 +1,14 @@
 //! Locks: which one a call takes or gives back, and what a function does to those that it is given.
 
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use gostray_golang::Name;
 use gostray_golang::ast::{ExprId, ExprKind};
 use gostray_golang::flow::Exit;
+use gostray_golang::package::FileId;
 use gostray_golang::types::{FuncId, Type, VarId};
+use rustc_hash::FxHashMap;
 
 use crate::path::{Watch, search};
 use crate::program::{Body, BodyId, Callee, Cell, Event, Known, What, parameters};
@@ -39,8 +44,30 @@ pub(crate) struct LockCall {
     pub(crate) cell: Option<Cell>,
 }
 
+/// What is known of the calls of a program, each found once: rules ask for them on every way.
+#[derive(Debug, Default)]
+pub(crate) struct Memo {
+    calls: Mutex<FxHashMap<(FileId, ExprId), Option<Arc<LockCall>>>>,
+    touches: Mutex<FxHashMap<(FileId, ExprId, u32), Arc<[Touch]>>>,
+    summaries: Mutex<FxHashMap<(FuncId, u32), Arc<Summary>>>,
+}
+
+fn once<K: Eq + Hash, V: Clone>(table: &Mutex<FxHashMap<K, V>>, key: K, find: impl FnOnce() -> V) -> V {
+    let known = table.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    known.unwrap_or_else(|| {
+        let found = find();
+        table.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found.clone());
+        found
+    })
+}
+
 /// What a call does to a lock, if it is `Lock`, `Unlock` and their like.
-pub(crate) fn lock_call(body: &Body<'_>, call: ExprId) -> Option<LockCall> {
+pub(crate) fn lock_call(body: &Body<'_>, call: ExprId) -> Option<Arc<LockCall>> {
+    let memo = &body.program.locks.calls;
+    once(memo, (body.id.file, call), || find_lock_call(body, call).map(Arc::new))
+}
+
+fn find_lock_call(body: &Body<'_>, call: ExprId) -> Option<LockCall> {
     let act = match body.known(call)? {
         Known::Lock => Act::Take(Mode::Write),
         Known::RLock => Act::Take(Mode::Read),
@@ -111,8 +138,10 @@ pub(crate) struct Taken {
     given: usize,
     fields: Vec<Name>,
     mode: Mode,
-    /// Is it taken on every way, before it is given back?
+    /// Is it taken on every way?
     is_sure: bool,
+    /// Is there a way on which it is not given back before?
+    is_first: bool,
     /// Where: the function, and the call of `Lock` in it.
     at: (BodyId, ExprId),
 }
@@ -123,6 +152,8 @@ pub(crate) struct Touch {
     pub(crate) act: Act,
     pub(crate) path: LockPath,
     pub(crate) is_sure: bool,
+    /// Does it wait if the caller holds the lock? Not if the lock is given back before.
+    pub(crate) is_first: bool,
     /// Where it is taken.
     pub(crate) at: Option<(BodyId, ExprId)>,
 }
@@ -169,9 +200,10 @@ pub(crate) fn summary(body: &Body<'_>, depth: u32) -> Summary {
                         fields: lock.path.fields.clone(),
                         mode,
                         is_sure: always_takes(body, &lock.path, depth),
+                        is_first: true,
                         at: (body.id, call),
                     };
-                    add(&mut summary, &mut seen, taken, lock.path);
+                    add(body, &mut summary, &mut seen, taken, &lock.path, (call, depth));
                 }
             }
             continue;
@@ -189,23 +221,24 @@ pub(crate) fn summary(body: &Body<'_>, depth: u32) -> Summary {
                     && let Act::Give(_) = lock.act
                     && let Some(at) = place(&lock.path)
                 {
-                    summary.gives.push((at, lock.path.fields));
+                    summary.gives.push((at, lock.path.fields.clone()));
                 }
             }
         }
-        for touch in of_callee(body, call, depth + 1) {
+        for touch in of_callee(body, call, depth + 1).iter() {
             let Some(at) = place(&touch.path) else { continue };
             match touch.act {
-                Act::Give(_) => summary.gives.push((at, touch.path.fields)),
+                Act::Give(_) => summary.gives.push((at, touch.path.fields.clone())),
                 Act::Take(mode) => {
                     let taken = Taken {
                         given: at,
                         fields: touch.path.fields.clone(),
                         mode,
                         is_sure: touch.is_sure && always_takes(body, &touch.path, depth),
+                        is_first: touch.is_first,
                         at: touch.at.unwrap_or((body.id, call)),
                     };
-                    add(&mut summary, &mut seen, taken, touch.path);
+                    add(body, &mut summary, &mut seen, taken, &touch.path, (call, depth));
                 }
             }
         }
@@ -213,11 +246,58 @@ pub(crate) fn summary(body: &Body<'_>, depth: u32) -> Summary {
     summary
 }
 
-/// The first take of a lock is the one that waits.
-fn add(summary: &mut Summary, seen: &mut Vec<LockPath>, taken: Taken, path: LockPath) {
-    if !seen.contains(&path) {
-        seen.push(path);
-        summary.takes.push(taken);
+/// The first take of a lock is the one that waits, unless the lock is given back before.
+fn add(
+    body: &Body<'_>,
+    summary: &mut Summary,
+    seen: &mut Vec<LockPath>,
+    mut taken: Taken,
+    path: &LockPath,
+    (call, depth): (ExprId, u32),
+) {
+    if seen.contains(path) {
+        return;
+    }
+    taken.is_first = taken.is_first && search(body, &Ungiven { body, path, call, depth }).is_some();
+    if taken.is_first {
+        seen.push(path.clone());
+    }
+    summary.takes.push(taken);
+}
+
+/// Looks for a way to a call on which a lock is not given back before.
+struct Ungiven<'b, 'p> {
+    body: &'b Body<'p>,
+    path: &'b LockPath,
+    call: ExprId,
+    depth: u32,
+}
+
+impl Watch for Ungiven<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), event: &Event) -> Option<()> {
+        let (What::Call { call } | What::Deferred { call }) = event.what else { return Some(()) };
+        if let Some(lock) = lock_call(self.body, call) {
+            return (!(matches!(lock.act, Act::Give(_)) && lock.path == *self.path)).then_some(());
+        }
+        if self.depth < MAX_DEPTH {
+            let touched = of_callee(self.body, call, self.depth + 1);
+            if touched.iter().any(|touch| matches!(touch.act, Act::Give(_)) && touch.path == *self.path) {
+                return None;
+            }
+        }
+        Some(())
+    }
+
+    fn is_found(&self, (): &(), _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, (): &(), event: &Event) -> bool {
+        matches!(event.what, What::Call { call } | What::Deferred { call } if call == self.call)
     }
 }
 
@@ -229,10 +309,16 @@ pub(crate) fn closure_of<'p>(body: &Body<'p>, call: ExprId) -> Option<Body<'p>> 
 }
 
 /// What a call does to locks, in the words of the caller.
-pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch> {
+pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Arc<[Touch]> {
+    let memo = &body.program.locks.touches;
+    once(memo, (body.id.file, call, depth), || find_touches(body, call, depth).into())
+}
+
+fn find_touches(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch> {
     let Callee::Func(function) = body.callee(call) else { return Vec::new() };
     let Some(callee) = own_body(body, function) else { return Vec::new() };
-    let summary = body.program.lock_summary((function, depth), || summary(&callee, depth));
+    let memo = &body.program.locks.summaries;
+    let summary = once(memo, (function, depth), || Arc::new(summary(&callee, depth)));
     let given = |at: usize| -> Option<LockPath> {
         match at {
             0 => path(body, body.receiver(call)?),
@@ -246,10 +332,10 @@ pub(crate) fn of_callee(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch>
     };
     let takes = summary.takes.iter().filter_map(|taken| {
         let path = join(taken.given, &taken.fields)?;
-        Some(Touch { act: Act::Take(taken.mode), path, is_sure: taken.is_sure, at: Some(taken.at) })
+        Some(Touch { act: Act::Take(taken.mode), path, is_sure: taken.is_sure, is_first: taken.is_first, at: Some(taken.at) })
     });
     let gives = summary.gives.iter().filter_map(|(at, fields)| {
-        Some(Touch { act: Act::Give(Mode::Write), path: join(*at, fields)?, is_sure: true, at: None })
+        Some(Touch { act: Act::Give(Mode::Write), path: join(*at, fields)?, is_sure: true, is_first: false, at: None })
     });
     takes.chain(gives).collect()
 }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::hash::Hash;
+use std::sync::Arc;
 
 use gostray_golang::ast::{Ast, ExprId, ExprKind, Node, RangeStmt, StmtKind, Walk};
 use gostray_golang::flow::{Block, BlockId, Edge, Exit, Step};
@@ -72,9 +73,11 @@ const MAX_TRIPS: u32 = 15;
 const MAX_DEFERS: usize = 64;
 
 /// Conditions of a function, and which of them follow from an edge.
-struct Conditions {
+#[derive(Debug)]
+pub(crate) struct Conditions {
     atoms: Vec<Atom>,
-    /// By block: those that follow from its condition, if it holds, and if it does not.
+    /// By block: those that follow from its condition, if it holds, and if it does not; each with its place
+    /// among the atoms.
     on_true: Implied,
     on_false: Implied,
     /// Loops that run a number of times that is known: the head, and how often, up to [`MAX_TRIPS`].
@@ -89,7 +92,7 @@ struct Conditions {
 pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
     type Key<S> = (BlockId, S, u32, u32, u32, u64);
     let flow = body.flow();
-    let conditions = Conditions::of(body, &flow);
+    let conditions = body.function().conditions.get_or_init(|| Arc::new(Conditions::of(body, &flow)));
     let start: Key<W::State> = (flow.graph.entry(), watch.start(), 0, 0, 0, 0);
     let mut seen: FxHashSet<Key<W::State>> = FxHashSet::default();
     let mut visits: Vec<(BlockId, Option<(usize, Edge)>)> = vec![(start.0, None)];
@@ -166,7 +169,7 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
                 _ => None,
             };
             let mut is_possible = true;
-            for (atom, holds) in facts.into_iter().flatten() {
+            for (atom, holds, at) in facts.into_iter().flatten() {
                 match watch.fact(state.clone(), atom, *holds) {
                     Some(next) => state = next,
                     None => {
@@ -174,8 +177,8 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
                         break;
                     }
                 }
-                if let Some(at) = conditions.atoms.iter().position(|own| own.key == atom.key) {
-                    let bit = 1u32 << at;
+                if let Some(at) = at {
+                    let bit = 1u32 << *at;
                     if known & bit != 0 && (holding & bit != 0) != *holds {
                         is_possible = false;
                         break;
@@ -223,7 +226,7 @@ impl Conditions {
                     let (mut yes, mut no) = (Vec::new(), Vec::new());
                     implied(body, *condition, true, &mut yes);
                     implied(body, *condition, false, &mut no);
-                    all.extend(yes.iter().chain(&no).map(|(atom, _)| atom.clone()));
+                    all.extend(yes.iter().chain(&no).map(|(atom, ..)| atom.clone()));
                     if trips.len() < MAX_LOOPS
                         && let Some(count) = trip_count(body, flow, id, *condition)
                     {
@@ -245,14 +248,18 @@ impl Conditions {
         }
         // What is asked once alone decides nothing else.
         let mut atoms: Vec<Atom> = Vec::new();
+        let mut times: FxHashMap<&(String, Vec<VarId>), usize> = FxHashMap::default();
+        all.iter().for_each(|atom| *times.entry(&atom.key).or_default() += 1);
         for atom in &all {
-            let times = all.iter().filter(|other| other.key == atom.key).count();
             // Both edges of one condition name it.
-            if times > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
+            if times[&atom.key] > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
                 atoms.push(atom.clone());
             }
         }
-        let asked = asked(flow, &atoms, &on_true, &on_false);
+        for (atom, _, at) in on_true.values_mut().chain(on_false.values_mut()).flatten() {
+            *at = atoms.iter().position(|own| own.key == atom.key);
+        }
+        let asked = asked(flow, &on_true, &on_false);
         let defers = flow.all().filter_map(|(_, event)| match event.what {
             What::Defer { call } => Some(call),
             _ => None,
@@ -280,17 +287,16 @@ impl Conditions {
     }
 }
 
-type Implied = FxHashMap<BlockId, Vec<(Atom, bool)>>;
+type Implied = FxHashMap<BlockId, Vec<(Atom, bool, Option<usize>)>>;
 
 /// The conditions that are asked in a block or later.
-fn asked(flow: &Flow, atoms: &[Atom], on_true: &Implied, on_false: &Implied) -> Vec<u32> {
+fn asked(flow: &Flow, on_true: &Implied, on_false: &Implied) -> Vec<u32> {
     let mut asked: Vec<u32> = flow
         .graph
         .blocks()
         .map(|(id, _)| {
             let own = on_true.get(&id).into_iter().chain(on_false.get(&id)).flatten();
-            own.filter_map(|(atom, _)| atoms.iter().position(|known| known.key == atom.key))
-                .fold(0, |mask, at| mask | 1 << at)
+            own.filter_map(|(.., at)| *at).fold(0, |mask, at| mask | 1 << at)
         })
         .collect();
     loop {
@@ -309,7 +315,7 @@ fn asked(flow: &Flow, atoms: &[Atom], on_true: &Implied, on_false: &Implied) -> 
 }
 
 /// What follows from a condition that holds, or does not.
-fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom, bool)>) {
+fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom, bool, Option<usize>)>) {
     let ast = body.ast();
     let condition = ast.unparen(condition);
     match ast[condition].kind {
@@ -327,13 +333,13 @@ fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom
             let key = format!("{} == {}", body.text_of(x), body.text_of(y));
             if let Some(variables) = variables(body, condition) {
                 let atom = Atom { expr: condition, key: (key, variables) };
-                into.push((atom, holds == (operator == Token::Equal)));
+                into.push((atom, holds == (operator == Token::Equal), None));
             }
         }
         _ => {
             if let Some(variables) = variables(body, condition) {
                 let key = (body.text_of(condition).to_owned(), variables);
-                into.push((Atom { expr: condition, key }, holds));
+                into.push((Atom { expr: condition, key }, holds, None));
             }
         }
     }

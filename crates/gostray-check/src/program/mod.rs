@@ -22,7 +22,7 @@ use gostray_golang::Span;
 use gostray_golang::ast::{Ast, Body as AstBody, DeclKind, ExprId, ExprKind};
 use gostray_golang::flow::{Graph, ends};
 use gostray_golang::package::{FileId, Package, PackageId, SourceFile, World};
-use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, VarId};
+use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, TypeDecl, VarId};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 pub(crate) use events::{Event, Flow, What};
@@ -32,7 +32,7 @@ pub(crate) use usage::{Usage, usage};
 pub(crate) use value::{Operation, Trail, follow, follow_cell};
 
 use crate::finding::Place;
-use crate::lock::Summary;
+use crate::lock::Memo;
 
 /// A function with a body: the file, and its place among those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,6 +58,19 @@ pub(crate) enum Callee {
     Unknown,
 }
 
+/// A goroutine that a function starts, and what ends it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Starter {
+    /// The method.
+    pub(crate) closer: &'static str,
+    /// The function with the `go` statement, and its call.
+    pub(crate) spawner: BodyId,
+    pub(crate) call: ExprId,
+    pub(crate) root: BodyId,
+    /// Where the goroutine waits for its end.
+    pub(crate) span: Span,
+}
+
 /// The program.
 #[derive(Debug)]
 pub(crate) struct Program<'w> {
@@ -65,8 +78,10 @@ pub(crate) struct Program<'w> {
     /// The packages that are looked at, all of whose functions were read.
     own: FxHashSet<PackageId>,
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
-    /// What functions do to locks, by how deep they were looked into.
-    locks: Mutex<FxHashMap<(FuncId, u32), Arc<Summary>>>,
+    /// What calls do to locks.
+    pub(crate) locks: Memo,
+    /// Which method ends the goroutine that a function starts for a value of a type.
+    pub(crate) starters: Mutex<FxHashMap<(FuncId, TypeDecl), Option<Starter>>>,
 }
 
 /// A function, with its file.
@@ -80,7 +95,7 @@ pub(crate) struct Body<'p> {
 
 impl<'w> Program<'w> {
     pub(crate) fn new(world: &'w World, packages: &[PackageId]) -> Self {
-        Self { world, own: packages.iter().copied().collect(), trees: Mutex::default(), locks: Mutex::default() }
+        Self { world, own: packages.iter().copied().collect(), trees: Mutex::default(), locks: Memo::default(), starters: Mutex::default() }
     }
 
     pub(crate) fn tree(&self, file: FileId) -> Arc<Tree> {
@@ -89,16 +104,6 @@ impl<'w> Program<'w> {
             let tree = Arc::new(Tree::of(self.world, file));
             let mut trees = self.trees.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(trees.entry(file).or_insert(tree))
-        })
-    }
-
-    /// What a function does to locks, found once.
-    pub(crate) fn lock_summary(&self, key: (FuncId, u32), find: impl FnOnce() -> Summary) -> Arc<Summary> {
-        let known = self.locks.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let found = Arc::new(find());
-            self.locks.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&found));
-            found
         })
     }
 
@@ -397,6 +402,16 @@ impl<'p> Body<'p> {
             at = self.tree.functions[own as usize].parent;
         }
         false
+    }
+
+    /// It, and the closures in it.
+    pub(crate) fn family(&self) -> Vec<Body<'p>> {
+        // Closures follow the function that they are written in.
+        let after = self.id.at..u32::try_from(self.tree.functions.len()).unwrap_or(0);
+        after
+            .map(|at| Body { id: BodyId { file: self.id.file, at }, ..self.clone() })
+            .take_while(|body| body.is_within(self.id))
+            .collect()
     }
 
     /// Its declaration, if it is declared.

@@ -11,6 +11,7 @@ use gostray_golang::package::{FileId, SourceFile, World};
 use gostray_golang::types::{Builtin, FileTypes, FuncId, Object, Selected, Type, TypeDecl, VarId};
 use rustc_hash::FxHashMap;
 
+use crate::path::Conditions;
 use crate::program::events::Flow;
 use crate::program::known::is_named;
 
@@ -51,6 +52,7 @@ pub(crate) struct Function {
     /// The function it is written in, for a closure.
     pub(crate) parent: Option<u32>,
     pub(super) flow: OnceLock<Arc<Flow>>,
+    pub(crate) conditions: OnceLock<Arc<Conditions>>,
 }
 
 /// A file.
@@ -196,7 +198,7 @@ impl Builder<'_> {
         let parent = Some(self.owner).filter(|owner| *owner != NONE);
         self.owner = u32::try_from(self.tree.functions.len()).unwrap_or(NONE);
         self.tree.places.insert(origin, self.owner);
-        self.tree.functions.push(Function { origin, signature, block, parent, flow: OnceLock::new() });
+        self.tree.functions.push(Function { origin, signature, block, parent, flow: OnceLock::new(), conditions: OnceLock::new() });
     }
 
     fn expr(&mut self, expr: ExprId) {

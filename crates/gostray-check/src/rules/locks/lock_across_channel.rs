@@ -170,7 +170,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     for (file, _) in program.package(package).files() {
         for body in program.bodies(file) {
             let all = locks(&body);
-            let taken: Vec<&LockCall> = all.iter().filter(|lock| matches!(lock.act, Act::Take(_))).collect();
+            let taken: Vec<&LockCall> = all.iter().map(|lock| &**lock).filter(|lock| matches!(lock.act, Act::Take(_))).collect();
             if taken.is_empty() {
                 continue;
             }
@@ -252,7 +252,7 @@ fn takes<'p>(body: &Body<'p>, lock: Cell) -> Vec<(Event, Option<(Body<'p>, gostr
             }
             continue;
         }
-        for touch in of_callee(body, call, 0) {
+        for touch in of_callee(body, call, 0).iter() {
             if let (Act::Take(_), Some((id, at))) = (touch.act, touch.at) {
                 let inner = body.program.body(id);
                 if lock_call(&inner, at).is_some_and(|own| own.cell == Some(lock)) {

@@ -22,9 +22,12 @@
 //!
 //! Shown only: which order is to hold is for its author to say.
 
+use std::cell::RefCell;
+
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
+use rustc_hash::FxHashSet;
 
 use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, lock_call, of_callee};
@@ -56,7 +59,8 @@ struct Order<'p> {
 struct While<'b, 'p> {
     body: &'b Body<'p>,
     held: &'b LockCall,
-    second: ExprId,
+    /// The calls that were come to while it was held.
+    reached: RefCell<FxHashSet<ExprId>>,
 }
 
 impl Watch for While<'_, '_> {
@@ -79,7 +83,13 @@ impl Watch for While<'_, '_> {
     }
 
     fn is_found_before(&self, state: &bool, event: &Event) -> bool {
-        *state && matches!(event.what, What::Call { call } if call == self.second)
+        if let What::Call { call } = event.what
+            && *state
+        {
+            self.reached.borrow_mut().insert(call);
+        }
+        // All of them are wanted.
+        false
     }
 }
 
@@ -138,7 +148,7 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
                     }
                 }
                 None => {
-                    for touch in of_callee(body, call, 0) {
+                    for touch in of_callee(body, call, 0).iter() {
                         if let Act::Take(_) = touch.act
                             && let Some(cell) = cell_of(body, &touch.path)
                         {
@@ -148,11 +158,17 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
                 }
             }
         }
+        if seconds.is_empty() {
+            continue;
+        }
+        let watch = While { body, held, reached: RefCell::default() };
+        search(body, &watch);
+        let reached = watch.reached.into_inner();
         for (second, cell, at) in seconds {
             if cell == held_cell || orders.iter().any(|own| own.held == held_cell && own.taken == cell) {
                 continue;
             }
-            if search(body, &While { body, held, second }).is_some() {
+            if reached.contains(&second) {
                 orders.push(Order { body: body.clone(), held: held_cell, taken: cell, first: held.call, second, at });
             }
         }

@@ -36,6 +36,8 @@
 //! Safe where the function gives the lock back in one place only, as the last thing before it returns;
 //! otherwise it is only shown.
 
+use std::sync::Arc;
+
 use gostray_golang::ast::{ExprId, StmtKind};
 use gostray_golang::flow::Exit;
 
@@ -98,9 +100,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     let all = locks(body);
     for lock in &all {
         let Act::Take(mode) = lock.act else { continue };
-        let is_given = |other: &&LockCall| other.path == lock.path && other.act == Act::Give(mode);
-        let returns = all.iter().any(|other| is_given(&other) && returns_after(body, lock, other));
-        if !all.iter().any(|other| is_given(&other)) || is_about_locking(body) && returns {
+        let is_given = |other: &LockCall| other.path == lock.path && other.act == Act::Give(mode);
+        let returns = all.iter().any(|other| is_given(other) && returns_after(body, lock, other));
+        if !all.iter().any(|other| is_given(other)) || is_about_locking(body) && returns {
             continue;
         }
         if is_held_before(body, lock) {
@@ -233,12 +235,12 @@ fn is_given_elsewhere(body: &Body<'_>, lock: &LockCall) -> bool {
 }
 
 /// `defer mu.Unlock()` after the lock is taken, in the stead of the one that gives it back.
-fn fix(body: &Body<'_>, lock: &LockCall, all: &[LockCall], mode: Mode, name: &str) -> Option<Fix> {
+fn fix(body: &Body<'_>, lock: &LockCall, all: &[Arc<LockCall>], mode: Mode, name: &str) -> Option<Fix> {
     let ast = body.ast();
     let word = if mode == Mode::Write { "Unlock" } else { "RUnlock" };
     let title = format!("give {name} back with defer");
     let stmt = statement(body, lock.call)?;
-    let gives: Vec<&LockCall> = all.iter().filter(|own| own.path == lock.path && own.act == Act::Give(mode)).collect();
+    let gives: Vec<&Arc<LockCall>> = all.iter().filter(|own| own.path == lock.path && own.act == Act::Give(mode)).collect();
     let takes = all.iter().filter(|own| own.path == lock.path && matches!(own.act, Act::Take(_))).count();
     let [give] = gives.as_slice() else {
         return Some(Fix { safety: Safety::Display, title, edits: Vec::new() });

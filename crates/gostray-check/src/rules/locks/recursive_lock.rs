@@ -31,6 +31,8 @@
 //!
 //! Shown only: which of the two is to go is for its author to say.
 
+use std::sync::Arc;
+
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::Exit;
 
@@ -52,7 +54,6 @@ pub(in crate::rules) const RULE: Rule = Rule {
 struct Again<'b, 'p> {
     body: &'b Body<'p>,
     first: &'b LockCall,
-    mode: Mode,
     /// Only what is taken on every way through what is called.
     is_sure: bool,
 }
@@ -65,8 +66,8 @@ fn takes(body: &Body<'_>, event: &Event, first: &LockCall) -> Option<(Mode, bool
             Act::Take(mode) if lock.path == first.path => Some((mode, true, (body.id, call))),
             _ => None,
         },
-        None => of_callee(body, call, 0).into_iter().find_map(|touch| match touch.act {
-            Act::Take(mode) if touch.path == first.path => {
+        None => of_callee(body, call, 0).iter().find_map(|touch| match touch.act {
+            Act::Take(mode) if touch.is_first && touch.path == first.path => {
                 Some((mode, touch.is_sure, touch.at.unwrap_or((body.id, call))))
             }
             _ => None,
@@ -105,7 +106,7 @@ impl Watch for Again<'_, '_> {
     fn is_found_before(&self, state: &bool, event: &Event) -> bool {
         *state
             && takes(self.body, event, self.first)
-                .is_some_and(|(mode, is_sure, _)| mode == self.mode && (is_sure || !self.is_sure))
+                .is_some_and(|(_, is_sure, _)| is_sure || !self.is_sure)
     }
 }
 
@@ -133,15 +134,13 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if is_given_by_another(body, &first) {
             continue;
         }
-        for (again, is_sure) in
-            [(Mode::Write, true), (Mode::Read, true), (Mode::Write, false), (Mode::Read, false)]
-        {
-            let watch = Again { body, first: &first, mode: again, is_sure };
+        for is_sure in [true, false] {
+            let watch = Again { body, first: &first, is_sure };
             let Some(way) = search(body, &watch) else { continue };
             let Some(event) = way.before else { continue };
+            let Some((again, _, at)) = takes(body, &event, &first) else { continue };
             let is_reading = (mode, again) == (Mode::Read, Mode::Read);
             let tier = if is_reading || !is_sure { Tier::Likely } else { Tier::Proven };
-            let Some((_, _, at)) = takes(body, &event, &first) else { continue };
             let What::Call { call } = event.what else { continue };
             let is_direct = lock_call(body, call).is_some();
             let lock = body.receiver(first.call).map_or("the lock", |receiver| body.text_of(receiver));
@@ -197,8 +196,8 @@ fn is_deferred(body: &Body<'_>, closure: &Body<'_>) -> bool {
 }
 
 /// The locks that a function takes and gives back.
-pub(super) fn locks(body: &Body<'_>) -> Vec<LockCall> {
-    let mut found: Vec<LockCall> = Vec::new();
+pub(super) fn locks(body: &Body<'_>) -> Vec<Arc<LockCall>> {
+    let mut found: Vec<Arc<LockCall>> = Vec::new();
     for (_, event) in body.flow().all() {
         if let What::Call { call } = event.what
             && !found.iter().any(|own| own.call == call)

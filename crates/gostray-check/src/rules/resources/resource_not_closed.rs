@@ -32,13 +32,15 @@
 //!
 //! Safe where there is no error to be checked first, or it is checked right after the call.
 
+use std::sync::PoisonError;
+
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::types::{FuncId, Selected, Type, VarId};
 
 use crate::actor::spawns;
 use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Callee, Cell, Parent, Usage, What, usage};
+use crate::program::{Body, Callee, Cell, Parent, Starter, Usage, What, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
@@ -65,7 +67,8 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             Some(resource) if resource.until.is_some_and(|until| minor(body) >= until) => {}
             Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),
             None => {
-                if let Some((closer, own)) = inferred(body, call) {
+                if let Some(own) = inferred(body, call) {
+                    let closer = own.closer;
                     let at = CLOSERS.iter().position(|own| *own == closer).unwrap_or(0);
                     open(body, call, &CLOSERS[at..=at], "the goroutine that it started", Some(&own), found);
                     thrown_away(body, call, closer, &own, found);
@@ -82,7 +85,7 @@ fn open(
     call: ExprId,
     closers: &'static [&'static str],
     keeps: &str,
-    own: Option<&Started<'_>>,
+    own: Option<&Starter>,
     found: &mut Vec<Finding>,
 ) {
     let Some(obligation) = Obligation::of(body, call, 0, Release::Methods(closers, None)) else { return };
@@ -95,7 +98,7 @@ fn open(
     finding.why = format!("{keeps} stays");
     finding.path.push(step(body, span, "it comes from here"));
     if let Some(own) = own {
-        own.tell(&mut finding);
+        tell(body, *own, &mut finding);
     }
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it open"));
     finding.fix = after_check(body, call, &obligation, &format!("defer {name}.{closer}()"));
@@ -109,7 +112,7 @@ fn minor(body: &Body<'_>) -> u32 {
 }
 
 /// The value is not even kept.
-fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, own: &Started<'_>, found: &mut Vec<Finding>) {
+fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, own: &Starter, found: &mut Vec<Finding>) {
     let ast = body.ast();
     let is_statement = matches!(body.tree.around(ast, call), Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::Expr(_)));
     if !is_statement {
@@ -120,28 +123,44 @@ fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, own: &Started<'_>, f
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
     finding.path.push(step(body, span, "it comes from here, and is thrown away"));
-    own.tell(&mut finding);
+    tell(body, *own, &mut finding);
     found.push(finding);
 }
 
-/// The method that ends the goroutine which a function starts for a value of a type.
-fn closer<'p>(body: &Body<'p>, starter: &Body<'p>, ty: &Type) -> Option<(&'static str, Started<'p>)> {
-    let Type::Named(..) = ty.pointed() else { return None };
+/// The goroutine which a function starts for a value of a type, with the method that ends it.
+fn closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<Starter> {
+    let Type::Named(decl, _) = ty.pointed() else { return None };
+    let key = (starter.declaration()?, *decl);
+    let memo = &body.program.starters;
+    let known = memo.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
+    known.unwrap_or_else(|| {
+        let found = find_closer(body, starter, ty);
+        memo.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
+        found
+    })
+}
+
+fn find_closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<Starter> {
     for name in CLOSERS {
         let selection = body.program.world.select(ty, gostray_golang::Name::new(name));
         let Some(Selected::Method(closer)) = selection.map(|selection| selection.selected) else { continue };
         let closer = body.program.body_of(closer)?;
-        if closer.id != starter.id
-            && let Some(started) = starts(starter, &closer, 0)
+        if closer.id == starter.id {
+            continue;
+        }
+        let mut cells = Vec::new();
+        ends(&closer, 0, &mut cells);
+        if !cells.is_empty()
+            && let Some(started) = starts(starter, &cells, 0, name)
         {
-            return Some((name, started));
+            return Some(started);
         }
     }
     None
 }
 
 /// The method that ends the goroutine which a constructor starts, if there is one.
-fn inferred<'p>(body: &Body<'p>, call: ExprId) -> Option<(&'static str, Started<'p>)> {
+fn inferred(body: &Body<'_>, call: ExprId) -> Option<Starter> {
     let Callee::Func(function) = body.callee(call) else { return None };
     let constructor = body.program.body_of(function)?;
     let signature = body.program.world.signature(function);
@@ -159,7 +178,8 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     }
     let Some(starter) = body.program.body_of(function) else { return };
     let ty = body.tree.types.ty(receiver).clone();
-    let Some((name, own)) = closer(body, &starter, &ty) else { return };
+    let Some(own) = closer(body, &starter, &ty) else { return };
+    let name = own.closer;
     // It is made here: what comes from elsewhere is ended elsewhere.
     let is_made = match usage(ast, &body.tree, ident) {
         Usage::Gets(Some(value)) => is_literal(body, value),
@@ -185,7 +205,7 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
     finding.path.push(step(body, span, "it is started here"));
-    own.tell(&mut finding);
+    tell(body, own, &mut finding);
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it"));
     found.push(finding);
 }
@@ -200,30 +220,18 @@ fn is_literal(body: &Body<'_>, value: ExprId) -> bool {
     }
 }
 
-/// A goroutine that waits for what a closer does.
-#[derive(Clone)]
-struct Started<'p> {
-    spawner: Body<'p>,
-    call: ExprId,
-    root: Body<'p>,
-    /// Where it waits.
-    span: gostray_golang::Span,
-}
-
-impl Started<'_> {
-    fn tell(&self, finding: &mut Finding) {
-        let spawn = spawn_span(&self.spawner, self.call);
-        finding.spawned_at = Some(self.spawner.place(spawn));
-        finding.blocks_at = Some(self.root.place(self.span));
-        finding.path.push(step(&self.spawner, spawn, "a goroutine is started here"));
-        finding.path.push(step(&self.root, self.span, "which waits here until it is told to end"));
-    }
+fn tell(body: &Body<'_>, own: Starter, finding: &mut Finding) {
+    let (spawner, root) = (body.program.body(own.spawner), body.program.body(own.root));
+    let spawn = spawn_span(&spawner, own.call);
+    finding.spawned_at = Some(spawner.place(spawn));
+    finding.blocks_at = Some(root.place(own.span));
+    finding.path.push(step(&spawner, spawn, "a goroutine is started here"));
+    finding.path.push(step(&root, own.span, "which waits here until it is told to end"));
 }
 
 /// Does a constructor start a goroutine that waits for what its closer does?
-fn starts<'p>(constructor: &Body<'p>, closer: &Body<'p>, depth: u32) -> Option<Started<'p>> {
-    let ends = ends(closer, 0);
-    let cancels = makes_context(constructor, &ends);
+fn starts(constructor: &Body<'_>, ends: &[Cell], depth: u32, closer: &'static str) -> Option<Starter> {
+    let cancels = makes_context(constructor, ends);
     let waits_for = |root: &Body<'_>| {
         root.flow().all().find_map(|(_, event)| match event.what {
             What::Receive { channel } | What::Range { channel } => {
@@ -237,7 +245,7 @@ fn starts<'p>(constructor: &Body<'p>, closer: &Body<'p>, depth: u32) -> Option<S
     let started = spawns(constructor).into_iter().find_map(|(call, root)| {
         let root = constructor.program.body(root?);
         let span = waits_for(&root)?;
-        Some(Started { spawner: constructor.clone(), call, root, span })
+        Some(Starter { closer, spawner: constructor.id, call, root: root.id, span })
     });
     if started.is_some() || depth > 1 {
         return started;
@@ -245,7 +253,7 @@ fn starts<'p>(constructor: &Body<'p>, closer: &Body<'p>, depth: u32) -> Option<S
     // In what it calls: `b.start()`.
     calls(constructor).into_iter().find_map(|(call, _)| match constructor.callee(call) {
         Callee::Func(function) if function.file.package == constructor.id.file.package => {
-            starts(&own(constructor, function)?, closer, depth + 1)
+            starts(&own(constructor, function)?, ends, depth + 1, closer)
         }
         _ => None,
     })
@@ -289,13 +297,8 @@ fn own<'p>(body: &Body<'p>, function: FuncId) -> Option<Body<'p>> {
 }
 
 /// The fields that a closer closes or sends on.
-fn ends(closer: &Body<'_>, depth: u32) -> Vec<Cell> {
-    let mut cells = Vec::new();
-    let closures = closer.tree.functions.len();
-    let bodies = (0..u32::try_from(closures).unwrap_or(0))
-        .map(|at| closer.program.body(crate::program::BodyId { file: closer.id.file, at }))
-        .filter(|body| body.is_within(closer.id));
-    for body in bodies {
+fn ends(closer: &Body<'_>, depth: u32, cells: &mut Vec<Cell>) {
+    for body in closer.family() {
         for (_, event) in body.flow().all() {
             match event.what {
                 What::Close { channel } | What::Send { channel } => {
@@ -313,7 +316,7 @@ fn ends(closer: &Body<'_>, depth: u32) -> Vec<Cell> {
                     Callee::Variable(cell @ Cell::Field(..)) => cells.push(cell),
                     Callee::Func(function) if depth < 2 && function.file.package == closer.id.file.package => {
                         if let Some(inner) = own(&body, function) {
-                            cells.extend(ends(&inner, depth + 1));
+                            ends(&inner, depth + 1, cells);
                         }
                     }
                     _ => {}
@@ -322,5 +325,4 @@ fn ends(closer: &Body<'_>, depth: u32) -> Vec<Cell> {
             }
         }
     }
-    cells
 }
