@@ -782,7 +782,9 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     }
     let watch = Misses { story, body: root.clone(), depth: goroutine.links.len(), wants_close };
     let way = search(&root, &watch)?;
-    let is_certain = !way.chooses(&root);
+    // What is done in a loop may be done in its first round, always.
+    let is_certain = !way.chooses(&root)
+        && !story.of_goroutine(goroutine, Act::Send).chain(story.of_goroutine(goroutine, Act::Close)).any(is_looped);
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,

@@ -30,10 +30,11 @@
 //!
 //! Shown only: what makes the condition hold, only its author knows.
 
+use gostray_golang::ast::ExprKind;
 use gostray_golang::package::PackageId;
 
 use crate::finding::{Finding, Tier};
-use crate::program::{BodyId, Cell, Known, Program, Usage, What, follow_cell};
+use crate::program::{Cell, Known, Program, Usage, What, follow_cell};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -54,6 +55,12 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                 if body.known(call) != Some(Known::CondWait) {
                     continue;
                 }
+                // One that is embedded is used through all that embeds it.
+                let ExprKind::Call { function, .. } = body.ast()[call].kind else { continue };
+                let selection = body.tree.types.selections.get(&body.ast().unparen(function));
+                if selection.is_some_and(|selection| !selection.through.is_empty()) {
+                    continue;
+                }
                 let Some(cell) = body.receiver(call).and_then(|receiver| body.cell(receiver)) else { continue };
                 if seen.contains(&cell) {
                     continue;
@@ -61,7 +68,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                 seen.push(cell);
                 let trail = follow_cell(program, file, cell);
                 let is_signalled = trail.operations.iter().any(|operation| {
-                    let owner = program.body(BodyId { ..operation.body });
+                    let owner = program.body(operation.body);
                     match operation.usage {
                         Usage::Method { call, .. } => {
                             matches!(owner.known(call), Some(Known::Signal | Known::Broadcast))
