@@ -60,13 +60,7 @@ pub(crate) fn links(owner: &Body<'_>, operation: &Operation) -> Option<Vec<Vec<L
 const MAX_WAYS: usize = 16;
 
 /// The ways from a function to a closure in it, or to what it calls.
-fn closures(
-    owner: &Body<'_>,
-    from: BodyId,
-    to: BodyId,
-    call: Option<ExprId>,
-    depth: usize,
-) -> Option<Vec<Vec<Link>>> {
+fn closures(owner: &Body<'_>, from: BodyId, to: BodyId, call: Option<ExprId>, depth: usize) -> Option<Vec<Vec<Link>>> {
     // A closure that calls itself has no end of ways.
     if depth > MAX_WAYS {
         return None;

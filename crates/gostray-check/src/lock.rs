@@ -332,7 +332,13 @@ fn find_touches(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch> {
     };
     let takes = summary.takes.iter().filter_map(|taken| {
         let path = join(taken.given, &taken.fields)?;
-        Some(Touch { act: Act::Take(taken.mode), path, is_sure: taken.is_sure, is_first: taken.is_first, at: Some(taken.at) })
+        Some(Touch {
+            act: Act::Take(taken.mode),
+            path,
+            is_sure: taken.is_sure,
+            is_first: taken.is_first,
+            at: Some(taken.at),
+        })
     });
     let gives = summary.gives.iter().filter_map(|(at, fields)| {
         Some(Touch { act: Act::Give(Mode::Write), path: join(*at, fields)?, is_sure: true, is_first: false, at: None })

@@ -128,15 +128,16 @@ fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
                 || crate::program::is_named(body.program.world, ty, "google.golang.org/grpc", "ClientConn")
         })
     };
-    is_stub || matches!(
-        (path, name),
-        ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")
-            | ("io/ioutil", "ReadAll")
-            | ("encoding/json" | "encoding/xml", "NewDecoder")
-            | ("bufio", "NewReader" | "NewScanner")
-            | ("fmt", _)
-            | ("net/http/httputil", "DumpResponse")
-    )
+    is_stub
+        || matches!(
+            (path, name),
+            ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")
+                | ("io/ioutil", "ReadAll")
+                | ("encoding/json" | "encoding/xml", "NewDecoder")
+                | ("bufio", "NewReader" | "NewScanner")
+                | ("fmt", _)
+                | ("net/http/httputil", "DumpResponse")
+        )
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -386,9 +386,10 @@ fn trip_count(body: &Body<'_>, flow: &Flow, head: BlockId, condition: ExprId) ->
     };
     // It is counted up by one, and by nothing else.
     let uses = tree.uses.get(&Cell::Var(VarId::Local { file, ident }))?;
-    let changes = uses.iter().filter(|expr| **expr != ident).filter(|expr| {
-        matches!(usage(ast, tree, **expr), Usage::Gets(_) | Usage::Address(_))
-    });
+    let changes = uses
+        .iter()
+        .filter(|expr| **expr != ident)
+        .filter(|expr| matches!(usage(ast, tree, **expr), Usage::Gets(_) | Usage::Address(_)));
     let is_counted = changes.count() == 1;
     let count = limit - start + i128::from(operator == Token::LessEqual);
     if !is_loop || !is_counted || count < 1 {

@@ -5,7 +5,7 @@ use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
 use gostray_golang::types::VarId;
 
-use crate::path::{Way, Watch, search};
+use crate::path::{Watch, Way, search};
 use crate::program::{Body, Cell, Event, Operation, Program, Trail, Usage, What, follow_cell, select_of, usage};
 
 /// A channel that is kept, and all that is done with it.

@@ -128,8 +128,12 @@ impl<'p> Story<'p> {
                 if let Some(last) = last {
                     let own = &links[..=last];
                     if !story.goroutines.iter().any(|goroutine| goroutine.links == own) {
-                        let is_many =
-                            own.iter().any(|link| loop_around(&owner.program.body(link.body), link.call).is_some());
+                        // A channel that each round makes anew has one goroutine a round.
+                        let of_make = loop_around(owner, make);
+                        let is_many = own.iter().any(|link| {
+                            let around = loop_around(&owner.program.body(link.body), link.call);
+                            around.is_some() && !(link.body == owner.id && around == of_make)
+                        });
                         story.goroutines.push(Goroutine { links: own.to_vec(), is_many });
                     }
                 }

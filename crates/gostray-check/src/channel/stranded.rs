@@ -7,7 +7,7 @@ use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Atom, Way, Watch, search};
+use crate::path::{Atom, Watch, Way, search};
 use crate::program::{Body, Cell, Event, Known, What};
 
 /// In what way somebody is left behind.
@@ -401,11 +401,22 @@ fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
     // Spawned in a loop whose rounds nobody counted: as many as it runs.
     let is_many = story.goroutines.iter().any(|goroutine| {
         let spawned = loop_around(owner, goroutine.call());
-        goroutine.is_many && story.most(goroutine, Act::Send) > 0 && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
+        goroutine.is_many
+            && story.most(goroutine, Act::Send) > 0
+            && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
     });
     let most_sent = most(owner, &|event| watch.supply.effect(event).sends);
     let is_looped = story.goroutines.iter().any(|goroutine| goroutine.is_many);
-    (if is_many { MANY } else if is_looped { sends } else { most_sent.max(sends) }, has_received)
+    (
+        if is_many {
+            MANY
+        } else if is_looped {
+            sends
+        } else {
+            most_sent.max(sends)
+        },
+        has_received,
+    )
 }
 
 /// Is it known how often a loop runs?
@@ -774,9 +785,7 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     if wants_close && leaves_otherwise(owner, own) {
         return None;
     }
-    let is_looped = |deed: &Deed| {
-        loop_around(&owner.program.body(deed.operation.body), deed.operation.expr).is_some()
-    };
+    let is_looped = |deed: &Deed| loop_around(&owner.program.body(deed.operation.body), deed.operation.expr).is_some();
     if !wants_close && (is_looped(own) || story.of_goroutine(goroutine, Act::Send).any(is_looped)) {
         return None;
     }

@@ -95,7 +95,13 @@ pub(crate) struct Body<'p> {
 
 impl<'w> Program<'w> {
     pub(crate) fn new(world: &'w World, packages: &[PackageId]) -> Self {
-        Self { world, own: packages.iter().copied().collect(), trees: Mutex::default(), locks: Memo::default(), starters: Mutex::default() }
+        Self {
+            world,
+            own: packages.iter().copied().collect(),
+            trees: Mutex::default(),
+            locks: Memo::default(),
+            starters: Mutex::default(),
+        }
     }
 
     pub(crate) fn tree(&self, file: FileId) -> Arc<Tree> {
@@ -188,8 +194,7 @@ impl<'w> Program<'w> {
                 self.is_main(file.package) || name.is_some_and(|name| !name.is_exported())
             }
             Cell::Field(decl, name) => {
-                self.own.contains(&decl.file.package)
-                    && (self.is_main(decl.file.package) || !name.is_exported())
+                self.own.contains(&decl.file.package) && (self.is_main(decl.file.package) || !name.is_exported())
             }
             Cell::Func(function) => {
                 let ast = self.ast(function.file);

@@ -198,7 +198,14 @@ impl Builder<'_> {
         let parent = Some(self.owner).filter(|owner| *owner != NONE);
         self.owner = u32::try_from(self.tree.functions.len()).unwrap_or(NONE);
         self.tree.places.insert(origin, self.owner);
-        self.tree.functions.push(Function { origin, signature, block, parent, flow: OnceLock::new(), conditions: OnceLock::new() });
+        self.tree.functions.push(Function {
+            origin,
+            signature,
+            block,
+            parent,
+            flow: OnceLock::new(),
+            conditions: OnceLock::new(),
+        });
     }
 
     fn expr(&mut self, expr: ExprId) {

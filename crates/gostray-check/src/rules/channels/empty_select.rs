@@ -3,7 +3,7 @@
 //! ## What it finds
 //!
 //! `select {}` in a goroutine. In `main` it keeps the program alive; in a goroutine it keeps the goroutine, and
-//! all that it holds, for nothing.
+//! all that it holds, for nothing. So does a `select` whose every case is on a channel that is made in place.
 //!
 //! ## Example
 //!
@@ -24,7 +24,8 @@
 //!
 //! Shown only.
 
-use gostray_golang::ast::{Node, StmtKind, Walk};
+use gostray_golang::ast::{ExprKind, Node, StmtId, StmtKind, Walk};
+use gostray_golang::{Span, Token};
 
 use crate::actor::spawns;
 use crate::finding::{Finding, Tier};
@@ -46,16 +47,24 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let ast = root.ast();
         ast.walk(Node::Stmt(root.function().block), 0, &mut |node, _| {
             match node {
-                Node::Expr(inner) if matches!(ast[inner].kind, gostray_golang::ast::ExprKind::Func { .. }) => {
+                Node::Expr(inner) if matches!(ast[inner].kind, ExprKind::Func { .. }) => {
                     return Walk::Over;
                 }
                 Node::Stmt(stmt) => {
                     if let StmtKind::Select(block) = ast[stmt].kind
                         && let StmtKind::Block(clauses) = ast[block].kind
-                        && clauses.is_empty()
+                        && ast.list(clauses).all(|clause| is_dead(&root, clause))
                     {
-                        let span = ast[stmt].span;
-                        let message = "this goroutine waits for ever: select {} never goes on".to_owned();
+                        let span = if clauses.is_empty() {
+                            ast[stmt].span
+                        } else {
+                            Span { start: ast[stmt].span.start, end: ast[stmt].span.start + 6 }
+                        };
+                        let message = if clauses.is_empty() {
+                            "this goroutine waits for ever: select {} never goes on".to_owned()
+                        } else {
+                            "this goroutine waits for ever: nobody else has the channels of these cases".to_owned()
+                        };
                         let mut finding = finding(&RULE, Tier::Proven, &root, span, message);
                         finding.why = "the goroutine, and everything it holds, stays until the process ends".to_owned();
                         finding.spawned_at = Some(body.place(spawn_span(body, call)));
@@ -70,4 +79,28 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             Walk::Into
         });
     }
+}
+
+/// Is a case on a channel that is made in place, so that nobody else has it?
+fn is_dead(body: &Body<'_>, clause: StmtId) -> bool {
+    let ast = body.ast();
+    let StmtKind::Comm { comm: Some(comm), .. } = ast[clause].kind else { return false };
+    let mut channel = None;
+    ast.walk(Node::Stmt(comm), 0, &mut |node, _| {
+        match node {
+            Node::Stmt(stmt) => {
+                if let StmtKind::Send { channel: to, .. } = ast[stmt].kind {
+                    channel = Some(to);
+                }
+            }
+            Node::Expr(expr) => {
+                if let ExprKind::Unary { operator: Token::Arrow, x } = ast[expr].kind {
+                    channel = channel.or(Some(x));
+                }
+            }
+            _ => {}
+        }
+        Walk::Into
+    });
+    channel.is_some_and(|channel| body.tree.channels.contains(&ast.unparen(channel)))
 }

@@ -63,8 +63,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let (is_context, is_end) = match ast[channel].kind {
             ExprKind::Call { .. } => match body.callee(channel) {
                 Callee::Abstract(of, name) => {
-                    let is = name == "Done"
-                        && crate::program::is_named(body.program.world, &of, "context", "Context");
+                    let is = name == "Done" && crate::program::is_named(body.program.world, &of, "context", "Context");
                     (is, is)
                 }
                 _ => (false, false),

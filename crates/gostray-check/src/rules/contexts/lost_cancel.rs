@@ -135,7 +135,11 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
         _ => None,
     })?;
     let first = uses(cancel)?.into_iter().filter(|mention| *mention != cancel).min()?;
-    let is_deferred = flow.all().any(|(_, event)| matches!(event.what, What::Deferred { .. }) && event.span.start <= root.ast()[first].span.start && root.ast()[first].span.end <= event.span.end);
+    let is_deferred = flow.all().any(|(_, event)| {
+        matches!(event.what, What::Deferred { .. })
+            && event.span.start <= root.ast()[first].span.start
+            && root.ast()[first].span.end <= event.span.end
+    });
     if root.ast()[first].span.start < wait.start && !is_deferred {
         return None;
     }

@@ -268,7 +268,8 @@ impl Watch for Round<'_, '_> {
     }
 
     fn event(&self, state: Self::State, event: &Event) -> Option<Self::State> {
-        let is_done = self.group.deeds.iter().any(|deed| deed.known == Known::Done && is_at(&self.body, event, deed, 0));
+        let is_done =
+            self.group.deeds.iter().any(|deed| deed.known == Known::Done && is_at(&self.body, event, deed, 0));
         Some(if is_done { Some(false) } else { state })
     }
 

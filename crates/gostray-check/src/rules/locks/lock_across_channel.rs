@@ -37,9 +37,9 @@ use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
 use gostray_golang::types::VarId;
 
-use crate::finding::{Finding, Tier};
 use crate::actor::loop_around;
 use crate::channel::room;
+use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, lock_call, of_callee};
 use crate::path::{Watch, search};
 use crate::program::{Body, BodyId, Callee, Cell, Event, Operation, Program, Usage, What, follow_cell};
@@ -57,8 +57,13 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn is_at(body: &Body<'_>, event: &Event, channel: ExprId) -> bool {
     match event.what {
-        What::Send { channel: own } | What::Receive { channel: own } | What::Range { channel: own } => {
-            body.ast().unparen(own) == body.ast().unparen(channel)
+        What::Send { channel: own }
+        | What::Receive { channel: own }
+        | What::Range { channel: own }
+        | What::Close { channel: own } => body.ast().unparen(own) == body.ast().unparen(channel),
+        // `defer close(c)`
+        What::Deferred { call } => {
+            body.arguments(call).iter().any(|own| body.ast().unparen(*own) == body.ast().unparen(channel))
         }
         _ => false,
     }
@@ -170,7 +175,8 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     for (file, _) in program.package(package).files() {
         for body in program.bodies(file) {
             let all = locks(&body);
-            let taken: Vec<&LockCall> = all.iter().map(|lock| &**lock).filter(|lock| matches!(lock.act, Act::Take(_))).collect();
+            let taken: Vec<&LockCall> =
+                all.iter().map(|lock| &**lock).filter(|lock| matches!(lock.act, Act::Take(_))).collect();
             if taken.is_empty() {
                 continue;
             }

@@ -27,6 +27,7 @@ use std::cell::RefCell;
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::Exit;
 use gostray_golang::package::PackageId;
+use gostray_golang::types::VarId;
 use rustc_hash::FxHashSet;
 
 use crate::finding::{Finding, Tier};
@@ -52,6 +53,8 @@ struct Order<'p> {
     taken: Cell,
     first: ExprId,
     second: ExprId,
+    /// Are both reached from one variable?
+    is_one: bool,
     /// Where the second is taken, in what is called.
     at: Option<(BodyId, ExprId)>,
 }
@@ -114,7 +117,9 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             text(one, one.first),
             other.body.name()
         );
-        let mut finding = finding(&RULE, Tier::Likely, &one.body, span, message);
+        // Of locks of different values many orders are right.
+        let tier = if one.is_one && other.is_one { Tier::Likely } else { Tier::Hygiene };
+        let mut finding = finding(&RULE, tier, &one.body, span, message);
         finding.why = "if both run at once, each waits for what the other holds, for ever".to_owned();
         finding.blocks_at = Some(match one.at {
             Some((id, call)) => {
@@ -135,7 +140,7 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
     let all = locks(body);
     for held in all.iter().filter(|lock| matches!(lock.act, Act::Take(_))) {
         let Some(held_cell) = held.cell else { continue };
-        let mut seconds: Vec<(ExprId, Cell, Option<(BodyId, ExprId)>)> = Vec::new();
+        let mut seconds: Vec<(ExprId, Cell, Option<(BodyId, ExprId)>, VarId)> = Vec::new();
         for (_, event) in body.flow().all() {
             let What::Call { call } = event.what else { continue };
             if seconds.iter().any(|(own, ..)| *own == call) {
@@ -144,7 +149,7 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
             match lock_call(body, call) {
                 Some(lock) => {
                     if let (Act::Take(_), Some(cell)) = (lock.act, lock.cell) {
-                        seconds.push((call, cell, None));
+                        seconds.push((call, cell, None, lock.path.root));
                     }
                 }
                 None => {
@@ -152,7 +157,7 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
                         if let Act::Take(_) = touch.act
                             && let Some(cell) = cell_of(body, &touch.path)
                         {
-                            seconds.push((call, cell, touch.at));
+                            seconds.push((call, cell, touch.at, touch.path.root));
                         }
                     }
                 }
@@ -164,12 +169,20 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
         let watch = While { body, held, reached: RefCell::default() };
         search(body, &watch);
         let reached = watch.reached.into_inner();
-        for (second, cell, at) in seconds {
+        for (second, cell, at, root) in seconds {
             if cell == held_cell || orders.iter().any(|own| own.held == held_cell && own.taken == cell) {
                 continue;
             }
             if reached.contains(&second) {
-                orders.push(Order { body: body.clone(), held: held_cell, taken: cell, first: held.call, second, at });
+                orders.push(Order {
+                    body: body.clone(),
+                    held: held_cell,
+                    taken: cell,
+                    first: held.call,
+                    second,
+                    at,
+                    is_one: root == held.path.root,
+                });
             }
         }
     }

@@ -120,6 +120,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         finding.why = "everybody who wants the lock after that waits for ever".to_owned();
         finding.path.push(step(body, span, "the lock is taken here"));
         finding.path.extend(way.steps(body, Some(span), "this way out keeps it"));
+        if let Some((waiter, span)) = next_waiter(body, lock) {
+            finding.blocks_at = Some(waiter.place(span));
+            finding.path.push(step(&waiter, span, "whoever comes here after that waits for ever"));
+        }
         finding.fix = fix(body, lock, &all, mode, name);
         found.push(finding);
     }
@@ -171,8 +175,8 @@ impl Watch for GivesFirst<'_, '_> {
 
     fn event(&self, (): (), event: &Event) -> Option<()> {
         let What::Call { call } = event.what else { return Some(()) };
-        let takes = lock_call(self.body, call)
-            .is_some_and(|own| own.path == self.lock.path && matches!(own.act, Act::Take(_)));
+        let takes =
+            lock_call(self.body, call).is_some_and(|own| own.path == self.lock.path && matches!(own.act, Act::Take(_)));
         (!takes).then_some(())
     }
 
@@ -234,13 +238,34 @@ fn is_given_elsewhere(body: &Body<'_>, lock: &LockCall) -> bool {
     functions.iter().any(|(_, takes, gives)| *gives && !takes)
 }
 
+/// Where another function waits for the lock.
+fn next_waiter<'p>(body: &Body<'p>, lock: &LockCall) -> Option<(Body<'p>, gostray_golang::Span)> {
+    let program = body.program;
+    let mut waiters = Vec::new();
+    for (file, expr) in program.uses(lock.cell?) {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        let crate::program::Usage::Method { call, .. } = crate::program::usage(ast, &tree, expr) else { continue };
+        let Some(at) = tree.owner(expr) else { continue };
+        let owner = program.body(crate::program::BodyId { file, at });
+        let Some(own) = lock_call(&owner, call) else { continue };
+        // Readers do not wait for readers.
+        let waits =
+            own.act == Act::Take(Mode::Write) || lock.act == Act::Take(Mode::Write) && matches!(own.act, Act::Take(_));
+        if waits && owner.id != body.id {
+            waiters.push((owner, ast[call].span));
+        }
+    }
+    waiters.into_iter().next()
+}
+
 /// `defer mu.Unlock()` after the lock is taken, in the stead of the one that gives it back.
 fn fix(body: &Body<'_>, lock: &LockCall, all: &[Arc<LockCall>], mode: Mode, name: &str) -> Option<Fix> {
     let ast = body.ast();
     let word = if mode == Mode::Write { "Unlock" } else { "RUnlock" };
     let title = format!("give {name} back with defer");
     let stmt = statement(body, lock.call)?;
-    let gives: Vec<&Arc<LockCall>> = all.iter().filter(|own| own.path == lock.path && own.act == Act::Give(mode)).collect();
+    let gives: Vec<&Arc<LockCall>> =
+        all.iter().filter(|own| own.path == lock.path && own.act == Act::Give(mode)).collect();
     let takes = all.iter().filter(|own| own.path == lock.path && matches!(own.act, Act::Take(_))).count();
     let [give] = gives.as_slice() else {
         return Some(Fix { safety: Safety::Display, title, edits: Vec::new() });

@@ -104,9 +104,7 @@ impl Watch for Again<'_, '_> {
     }
 
     fn is_found_before(&self, state: &bool, event: &Event) -> bool {
-        *state
-            && takes(self.body, event, self.first)
-                .is_some_and(|(_, is_sure, _)| is_sure || !self.is_sure)
+        *state && takes(self.body, event, self.first).is_some_and(|(_, is_sure, _)| is_sure || !self.is_sure)
     }
 }
 
@@ -140,7 +138,12 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             let Some(event) = way.before else { continue };
             let Some((again, _, at)) = takes(body, &event, &first) else { continue };
             let is_reading = (mode, again) == (Mode::Read, Mode::Read);
-            let tier = if is_reading || !is_sure { Tier::Likely } else { Tier::Proven };
+            // Whether a lock is taken is often a parameter's to say.
+            let tier = match (is_sure, is_reading) {
+                (false, _) => Tier::Hygiene,
+                (true, true) => Tier::Likely,
+                (true, false) => Tier::Proven,
+            };
             let What::Call { call } = event.what else { continue };
             let is_direct = lock_call(body, call).is_some();
             let lock = body.receiver(first.call).map_or("the lock", |receiver| body.text_of(receiver));

@@ -114,7 +114,8 @@ fn minor(body: &Body<'_>) -> u32 {
 /// The value is not even kept.
 fn thrown_away(body: &Body<'_>, call: ExprId, closer: &str, own: &Starter, found: &mut Vec<Finding>) {
     let ast = body.ast();
-    let is_statement = matches!(body.tree.around(ast, call), Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::Expr(_)));
+    let is_statement =
+        matches!(body.tree.around(ast, call), Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::Expr(_)));
     if !is_statement {
         return;
     }
@@ -235,8 +236,8 @@ fn starts(constructor: &Body<'_>, ends: &[Cell], depth: u32, closer: &'static st
     let waits_for = |root: &Body<'_>| {
         root.flow().all().find_map(|(_, event)| match event.what {
             What::Receive { channel } | What::Range { channel } => {
-                let is_it = root.cell(channel).is_some_and(|cell| ends.contains(&cell))
-                    || cancels && is_done(root, channel);
+                let is_it =
+                    root.cell(channel).is_some_and(|cell| ends.contains(&cell)) || cancels && is_done(root, channel);
                 is_it.then_some(event.span)
             }
             _ => None,
