@@ -10,7 +10,12 @@
 //! | `path` | is there a way through a function on which something is missed? |
 //! | `actor` | who does something: the function, or a goroutine that it starts |
 //! | `channel` | the story of a channel: who sends, receives, closes, how often |
+//! | `worker` | goroutines that never end by themselves |
+//! | `lock` | which lock a call takes or gives back, and what functions do to those they are given |
+//! | `obligation` | something that is got and has to be given back |
 //! | `check` | runs the rules over packages |
+//! | `fix` | puts fixes together |
+//! | `suppress`, `baseline`, `config` | what a project does not want to hear |
 //!
 //! A rule asks one of two things. *Is everything seen?* A value is followed from where it is made through
 //! variables, parameters, results and fields; where it gets out of sight a rule keeps silent or says less.
@@ -19,16 +24,23 @@
 //! `proven`.
 
 mod actor;
+mod baseline;
 mod channel;
 mod check;
+mod config;
 mod finding;
+mod fix;
 mod lock;
 mod obligation;
 mod path;
 mod program;
 mod rules;
+mod suppress;
 mod worker;
 
-pub use check::{Options, Report, check};
+pub use baseline::{Baseline, BaselineError};
+pub use check::{Options, Report, Suppressed, check};
+pub use config::{CheckConfig, Config, ConfigError, RuleSetting};
 pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};
+pub use fix::{Change, Plan, plan};
 pub use rules::{RULES, Rule, rule};

@@ -50,6 +50,8 @@ impl Color {
 pub(crate) enum Command {
     /// Find goroutine leaks in Go source, prove the path, hand over the fix
     Check(Check),
+    /// Say what a rule means, why, and what to do instead
+    Rule(RuleArgs),
     /// Group and judge the goroutines of a service, a process or a saved dump
     Inspect(Inspect),
     /// Prove which goroutines of a process can never run again, and show who holds the others
@@ -99,10 +101,13 @@ pub(crate) struct Check {
     /// Report what only makes leaks easy, too
     #[arg(long)]
     pub(crate) hygiene: bool,
-    /// Look into tests, too
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1,
-          require_equals = true, default_missing_value = "true")]
-    pub(crate) tests: bool,
+    #[command(flatten)]
+    pub(crate) fixes: Fixes,
+    #[command(flatten)]
+    pub(crate) known: Known,
+    /// Look into tests, too [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) tests: Option<bool>,
     /// How to show the findings
     #[arg(long, value_enum, default_value_t = CheckFormat::Full, value_name = "FORMAT")]
     pub(crate) format: CheckFormat,
@@ -114,6 +119,77 @@ pub(crate) struct Check {
     pub(crate) exit_zero: bool,
 }
 
+/// What to mend.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Fixes")]
+pub(crate) struct Fixes {
+    /// Mend what can be mended without changing anything else
+    #[arg(long)]
+    pub(crate) fix: bool,
+    /// Mend what may change results, order or errors, too: look at the difference
+    #[arg(long)]
+    pub(crate) unsafe_fixes: bool,
+    /// Show what would be changed, and change nothing
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// How far fixes are verified; what fails is taken back
+    #[arg(long, value_enum, default_value_t = Verify::Check, value_name = "RUNG")]
+    pub(crate) verify: Verify,
+}
+
+/// How far fixes are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Verify {
+    /// The file still parses
+    Parse,
+    /// The finding is gone, and there is no new one
+    Check,
+    /// go build and go vet of the packages pass as before
+    Build,
+    /// Their tests pass
+    Test,
+}
+
+/// What is known already.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Known findings")]
+pub(crate) struct Known {
+    /// Leave out what this file knows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what was found to a file for --baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
+    /// Report only what is on lines that changed since a revision of Git
+    #[arg(long, value_name = "REV")]
+    pub(crate) new_from: Option<String>,
+}
+
+/// Say what a rule means, why, and what to do instead.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray rule\n  \
+    gostray rule GS103\n  \
+    gostray rule lost-cancel --lang zh-CN")]
+pub(crate) struct RuleArgs {
+    /// The rule, by code or name; all of them if there is none
+    #[arg(value_name = "RULE")]
+    pub(crate) rule: Option<String>,
+    /// The language
+    #[arg(long, value_enum, default_value_t = Lang::En, value_name = "LANG")]
+    pub(crate) lang: Lang,
+}
+
+/// A language.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    /// English
+    En,
+    /// Chinese
+    #[value(name = "zh-CN")]
+    ZhCn,
+}
+
 /// A way to show findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
@@ -123,6 +199,18 @@ pub(crate) enum CheckFormat {
     Concise,
     /// gostray.findings/v1
     Json,
+    /// A finding a line, as in it
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// JUnit XML
+    Junit,
+    /// One page for a browser
+    Html,
+    /// For assistants
+    Agent,
 }
 
 /// Group and judge the goroutines of a service, a process or a saved dump.

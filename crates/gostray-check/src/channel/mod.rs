@@ -21,5 +21,5 @@ pub(crate) use close::{close_after, indent, insert_after, insert_first, statemen
 pub(crate) use count::MANY;
 pub(crate) use kept::{Kept, kept, room, waits_alone, way_out};
 pub(crate) use room::make_room;
-pub(crate) use story::{Act, Story, stories};
+pub(crate) use story::{Act, Room, Story, stories};
 pub(crate) use stranded::{Shape, Stranded, stranded_receivers, stranded_senders};

@@ -61,7 +61,9 @@ pub(crate) fn make_room(stranded: &Stranded<'_, '_>) -> Option<Fix> {
     let end = ast[*arguments.last()?].span.end;
     let edit = Edit { file: owner.source.path.clone(), start: ast[ty].span.end, end, text: format!(", {size}") };
     let is_measured = is_measured(stranded);
-    let safety = if is_measured || goes_on(stranded) { Safety::Unsafe } else { Safety::Safe };
+    // Where there is some room already, senders do not wait for receivers anyway.
+    let has_room = !matches!(story.room, crate::channel::Room::Values(0));
+    let safety = if is_measured || !has_room && goes_on(stranded) { Safety::Unsafe } else { Safety::Safe };
     Some(Fix { safety, title, edits: vec![edit] })
 }
 

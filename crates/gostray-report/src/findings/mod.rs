@@ -1,8 +1,14 @@
 //! How findings look. One file a format.
 
+mod agent;
 mod concise;
 mod full;
+mod github;
+mod html;
 mod json;
+mod jsonl;
+mod junit;
+mod sarif;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,6 +25,18 @@ pub enum FindingsFormat {
     Concise,
     /// `gostray.findings/v1`.
     Json,
+    /// A finding a line, as in it.
+    Jsonl,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions.
+    Github,
+    /// JUnit XML.
+    Junit,
+    /// One page.
+    Html,
+    /// For assistants.
+    Agent,
 }
 
 /// What was found, and what there is to say of it.
@@ -44,7 +62,19 @@ impl FindingsReport<'_> {
             FindingsFormat::Full => full::write(self, out),
             FindingsFormat::Concise => concise::write(self, out),
             FindingsFormat::Json => json::write(self, out),
+            FindingsFormat::Jsonl => jsonl::write(self, out),
+            FindingsFormat::Sarif => sarif::write(self, out),
+            FindingsFormat::Github => github::write(self, out),
+            FindingsFormat::Junit => junit::write(self, out),
+            FindingsFormat::Html => html::write(self, out),
+            FindingsFormat::Agent => agent::write(self, out),
         }
+    }
+
+    /// The summary of a job of GitHub Actions, Markdown.
+    #[must_use]
+    pub fn github_summary(&self) -> String {
+        github::summary(self)
     }
 
     fn findings(&self) -> &[Finding] {

@@ -8,6 +8,7 @@ mod inspect;
 mod man;
 mod prove;
 mod ps;
+mod rule;
 
 use clap::CommandFactory;
 
@@ -19,6 +20,7 @@ use crate::output;
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::run(&args),
+        Command::Rule(args) => rule::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),

@@ -31,6 +31,8 @@
 //!
 //! Shown only.
 
+use gostray_golang::ast::{ExprKind, Node, StmtKind, Walk};
+
 use crate::finding::{Finding, Tier};
 use crate::program::Body;
 use crate::rules::contexts::context_dropped::request;
@@ -48,7 +50,7 @@ pub(in crate::rules) const RULE: Rule = Rule {
 
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for worker in workers(body) {
-        if !worker.waits.is_empty() || worker.is_of_the_process() {
+        if !worker.waits.is_empty() || worker.is_of_the_process() || !loops(&worker.root) {
             continue;
         }
         let has_closer = subject(&worker).is_some_and(|(_, closer)| closer.is_some());
@@ -65,4 +67,19 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         finding.path.push(step(body, spawn, "the goroutine is started here"));
         found.push(finding);
     }
+}
+
+/// Is there a loop without condition?
+fn loops(body: &Body<'_>) -> bool {
+    let ast = body.ast();
+    let mut found = false;
+    ast.walk(Node::Stmt(body.function().block), 0, &mut |node, _| {
+        match node {
+            Node::Stmt(stmt) => found |= matches!(ast[stmt].kind, StmtKind::For { condition: None, .. }),
+            Node::Expr(expr) if matches!(ast[expr].kind, ExprKind::Func { .. }) => return Walk::Over,
+            _ => {}
+        }
+        Walk::Into
+    });
+    found
 }

@@ -1,0 +1,202 @@
+//! `gostray check [PACKAGES]`.
+
+mod fix;
+mod git;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::Context as _;
+use gostray_check::{Baseline, Config, Options, Report, Tier};
+use gostray_golang::build::Context;
+use gostray_golang::module::{Places, Workspace};
+use gostray_golang::package::{Note, World, folders};
+use gostray_report::{FindingsFormat, FindingsReport};
+
+use crate::cli::{Check, CheckFormat};
+use crate::exit::Exit;
+use crate::output;
+use crate::progress::Progress;
+
+pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
+    let start = Instant::now();
+    let base = std::env::current_dir().context("the current folder is gone")?;
+    let base = match &args.directory {
+        Some(folder) => {
+            base.join(folder).canonicalize().with_context(|| format!("can't go to {}", folder.display()))?
+        }
+        None => base,
+    };
+    let changed = args.known.new_from.as_ref().map(|revision| git::changed(&base, revision)).transpose()?;
+    let baseline = args.known.baseline.as_ref().map(|path| read_baseline(path)).transpose()?;
+    let mut found = look(args, &base)?;
+    let mended = if args.fixes.fix || args.fixes.unsafe_fixes || args.fixes.diff {
+        let mended = fix::run(args, &base, &mut found)?;
+        if args.fixes.diff {
+            return Ok(mended);
+        }
+        Some(mended)
+    } else {
+        None
+    };
+    let Found { mut report, mut notes } = found;
+    if let Some(path) = &args.known.write_baseline {
+        let text = Baseline::of(&report.findings, &base).write();
+        output::raw_to(Some(path), |out| out.write_all(text.as_bytes()))?;
+        anstream::eprintln!("{} findings are known from now on: --baseline {}", report.findings.len(), path.display());
+        return Ok(Exit::Clean);
+    }
+    if let Some(baseline) = baseline {
+        let (new, known) = baseline.without(std::mem::take(&mut report.findings));
+        report.findings = new;
+        if known > 0 {
+            notes.push(format!("{known} findings that the baseline knows were left out"));
+        }
+    }
+    if let Some(changed) = changed {
+        report.findings.retain(|finding| {
+            let places = finding.path.iter().map(|step| &step.place).chain([&finding.place]);
+            places.into_iter().any(|place| changed.has(&place.file, place.position.line))
+        });
+    }
+    let shown = FindingsReport { report: &report, base: &base, elapsed: start.elapsed(), notes: &notes };
+    output::to(args.output.as_deref(), |out| shown.write(format(args.format), out))?;
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        append(Path::new(&path), &shown.github_summary())?;
+    }
+    Ok(match mended {
+        _ if args.exit_zero => Exit::Clean,
+        _ if !report.findings.is_empty() => Exit::Leaks,
+        _ if report.files == 0 => Exit::Nothing,
+        _ => Exit::Clean,
+    })
+}
+
+/// What was found, and what could not be read.
+pub(super) struct Found {
+    pub(super) report: Report,
+    pub(super) notes: Vec<String>,
+}
+
+/// Reads and checks the packages.
+pub(super) fn look(args: &Check, base: &Path) -> anyhow::Result<Found> {
+    let progress = Progress::start("reading");
+    let patterns = if args.patterns.is_empty() { vec!["./...".to_owned()] } else { args.patterns.clone() };
+    // A pattern may lead into another module than that of the current folder.
+    let workspace = Workspace::of(&folder_of(base, &patterns), Places::find())?;
+    let root = workspace.modules.first().map_or_else(|| base.to_owned(), |module| module.folder.clone());
+    let config = read_config(&root.join("gostray.toml"))?;
+    let (folders, unread) = folders(&workspace, base, &patterns)?;
+    let mut context = Context::default();
+    context.tags.extend(args.tags.iter().flat_map(|tags| tags.split([',', ' '])).map(str::to_owned));
+    let tests = args.tests.or(config.check.tests).unwrap_or(true);
+    let world = World::new(workspace, context);
+    let packages = world.load(&folders, tests, &|| {});
+    progress.say("looking for leaks");
+    let hygiene = args.hygiene || config.check.hygiene == Some(true);
+    let tier = if hygiene { Tier::Hygiene } else { Tier::Likely };
+    let options = Options { tests, tier, config, root };
+    let report = gostray_check::check(&world, &packages, &options, &|| {});
+    drop(progress);
+    let shown = |path: &Path| path.strip_prefix(base).unwrap_or(path).display().to_string();
+    let mut notes: Vec<String> =
+        unread.iter().map(|(path, why)| format!("{} could not be read: {why}", shown(path))).collect();
+    let mut missing: Vec<String> = Vec::new();
+    for note in world.notes() {
+        match note {
+            Note::MissingPackage(path) if path != "C" => missing.push(path.to_string()),
+            Note::MissingPackage(_) => {}
+            Note::Unread(path, why) => notes.push(format!("{} was left out: {why}", shown(&path))),
+        }
+    }
+    notes.extend(missing_note(&missing));
+    notes.extend(broken(&world, &packages, &shown));
+    for own in &report.suppressed {
+        let at = format!("{}:{}", shown(&own.place.file), own.place.position.line);
+        if own.must_say_why && own.reason.is_empty() {
+            notes.push(format!("{at}: this suppression does not say why: add a reason"));
+        }
+        if own.must_say_why && own.findings == 0 {
+            notes.push(format!("{at}: this suppression is not needed: nothing is found there"));
+        }
+    }
+    Ok(Found { report, notes })
+}
+
+/// The packages that are missing, in one line.
+fn missing_note(missing: &[String]) -> Option<String> {
+    let shown = missing.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
+    match missing.len() {
+        0 => None,
+        1 => Some(format!("package {shown} is not on this machine, and what it does not known: try go mod download")),
+        many => {
+            let more = if many > 3 { format!(" and {} more", many - 3) } else { String::new() };
+            Some(format!(
+                "packages {shown}{more} are not on this machine, and what they do not known: try go mod download"
+            ))
+        }
+    }
+}
+
+/// Files that do not parse.
+fn broken(
+    world: &World,
+    packages: &[gostray_golang::package::PackageId],
+    shown: &dyn Fn(&Path) -> String,
+) -> Vec<String> {
+    let files = packages.iter().flat_map(|id| world.package(*id).files());
+    files
+        .filter_map(|(_, file)| {
+            let first = file.errors.first()?;
+            let at = file.lines().position(first.at);
+            Some(format!("{}:{}:{}: {first}; what is around it was looked at", shown(&file.path), at.line, at.column))
+        })
+        .collect()
+}
+
+fn format(format: CheckFormat) -> FindingsFormat {
+    match format {
+        CheckFormat::Full => FindingsFormat::Full,
+        CheckFormat::Concise => FindingsFormat::Concise,
+        CheckFormat::Json => FindingsFormat::Json,
+        CheckFormat::Jsonl => FindingsFormat::Jsonl,
+        CheckFormat::Sarif => FindingsFormat::Sarif,
+        CheckFormat::Github => FindingsFormat::Github,
+        CheckFormat::Junit => FindingsFormat::Junit,
+        CheckFormat::Html => FindingsFormat::Html,
+        CheckFormat::Agent => FindingsFormat::Agent,
+    }
+}
+
+fn read_config(path: &Path) -> anyhow::Result<Config> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Config::read(&text).with_context(|| path.display().to_string()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
+        Err(error) => Err(error).with_context(|| format!("can't read {}", path.display())),
+    }
+}
+
+fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
+    let text = std::fs::read(path)
+        .with_context(|| format!("can't read {0}: write one with --write-baseline {0}", path.display()))?;
+    Baseline::read(&text).with_context(|| path.display().to_string())
+}
+
+fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+    use std::io::Write;
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
+    file.write_all(text.as_bytes()).with_context(|| format!("can't write {}", path.display()))
+}
+
+/// Where the module of the patterns is looked for.
+fn folder_of(base: &Path, patterns: &[String]) -> PathBuf {
+    let first = patterns.first().map(|pattern| pattern.trim_end_matches("...").trim_end_matches('/'));
+    match first {
+        Some(first) if first.starts_with('.') || first.starts_with('/') || first.ends_with(".go") => {
+            let path = base.join(first);
+            let path = if path.is_file() { path.parent().unwrap_or(base).to_owned() } else { path };
+            if path.is_dir() { path.canonicalize().unwrap_or(path) } else { base.to_owned() }
+        }
+        _ => base.to_owned(),
+    }
+}

@@ -1,0 +1,243 @@
+//! What `gostray check` and `gostray rule` promise to whoever calls them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A leak that can be mended, one that is only told, and a call that is neither.
+const LEAKY: &str = r#"package shop
+
+import "errors"
+
+func fetch(id string) string { return id }
+
+func load(id string) (string, error) {
+	item := make(chan string)
+	go func() {
+		item <- fetch(id)
+	}()
+	if id == "" {
+		return "", errors.New("no id")
+	}
+	return <-item, nil
+}
+
+func start() {
+	done := make(chan bool)
+	go func() {
+		done <- true
+	}()
+}
+"#;
+
+fn module(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("go.mod"), "module example.com/shop\n\ngo 1.24\n").unwrap();
+    for (path, text) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn gostray(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+    command.args(args).current_dir(folder).env_remove("GITHUB_STEP_SUMMARY").output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+/// Times differ from run to run.
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d+\.\d\d s", "N.NN s");
+    settings.add_filter(r#""elapsed_ms": \d+"#, r#""elapsed_ms": 0"#);
+    settings.add_filter(r#"time="[\d.]+""#, r#"time="0""#);
+    settings
+}
+
+#[test]
+fn every_format() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    for format in ["full", "concise", "json", "jsonl", "github", "junit", "agent"] {
+        let output = gostray(folder.path(), &["check", "--format", format]);
+        assert_eq!(code(&output), 1);
+        settings().bind(|| insta::assert_snapshot!(format!("check_{format}"), stdout(&output)));
+    }
+    let html = stdout(&gostray(folder.path(), &["check", "--format", "html"]));
+    assert!(html.contains("early-return-send") && html.contains("item &lt;- fetch(id)"), "{html}");
+}
+
+#[test]
+fn sarif_is_sarif() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let text = stdout(&gostray(folder.path(), &["check", "--format", "sarif"]));
+    let sarif: serde_sarif::sarif::Sarif = serde_json::from_str(&text).unwrap();
+    let results = sarif.runs[0].results.as_ref().unwrap();
+    assert_eq!(results.len(), 2);
+    assert!(results[0].code_flows.is_some() && results[0].partial_fingerprints.is_some());
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let first = &json["runs"][0]["results"][0];
+    assert_eq!(first["locations"][0]["physicalLocation"]["artifactLocation"]["uri"], "shop.go");
+    assert!(json["runs"][0]["results"].as_array().unwrap().iter().any(|result| result["fixes"].is_array()));
+}
+
+#[test]
+fn the_summary_of_a_job_is_appended() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let summary = folder.path().join("summary.md");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+    command.args(["check", "--format", "github"]).current_dir(folder.path());
+    command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
+    assert!(fs::read_to_string(summary).unwrap().contains("GS101 early-return-send"));
+}
+
+#[test]
+fn exit_codes() {
+    let (leaky, clean) = (module(&[("shop.go", LEAKY)]), module(&[("shop.go", "package shop\n")]));
+    assert_eq!(code(&gostray(leaky.path(), &["check"])), 1);
+    assert_eq!(code(&gostray(leaky.path(), &["check", "--exit-zero"])), 0);
+    assert_eq!(code(&gostray(clean.path(), &["check"])), 0);
+    assert_eq!(code(&gostray(module(&[]).path(), &["check"])), 4);
+    let nowhere = gostray(clean.path(), &["check", "./nowhere"]);
+    assert_eq!(code(&nowhere), 2);
+    assert!(String::from_utf8_lossy(&nowhere.stderr).contains("./nowhere: no such folder"));
+}
+
+#[test]
+fn safe_fixes_are_made_and_the_others_told() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let diff = gostray(folder.path(), &["check", "--diff"]);
+    assert!(stdout(&diff).contains("+\titem := make(chan string, 1)"), "{}", stdout(&diff));
+    assert_eq!(fs::read_to_string(folder.path().join("shop.go")).unwrap(), LEAKY);
+    let output = gostray(folder.path(), &["check", "--fix", "--format", "concise"]);
+    assert_eq!(code(&output), 1);
+    let text = fs::read_to_string(folder.path().join("shop.go")).unwrap();
+    assert_eq!(text, LEAKY.replace("make(chan string)", "make(chan string, 1)"));
+    assert!(!stdout(&output).contains("GS101") && stdout(&output).contains("GS105"), "{}", stdout(&output));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1 fix made"));
+}
+
+#[test]
+fn suppressions_need_a_reason_and_a_finding() {
+    let text = LEAKY
+        .replace("\t\titem <-", "\t\t//gostray:ignore GS101 the caller checks\n\t\titem <-")
+        .replace("\t\tdone <- true", "\t\tdone <- true //gostray:ignore")
+        .replace("func fetch", "//gostray:ignore GS202 not needed\nfunc fetch");
+    let folder = module(&[("shop.go", &text)]);
+    let output = gostray(folder.path(), &["check", "--format", "concise"]);
+    assert_eq!(code(&output), 0);
+    insta::assert_snapshot!(stdout(&output), @r"
+    note: shop.go:5: this suppression is not needed: nothing is found there
+    note: shop.go:23: this suppression does not say why: add a reason
+    ");
+    let nolint = LEAKY.replace("done <- true", "done <- true //nolint:gostray // in a test");
+    let folder = module(&[("shop.go", &nolint)]);
+    assert!(!stdout(&gostray(folder.path(), &["check", "--format", "concise"])).contains("GS105"));
+}
+
+#[test]
+fn a_baseline_knows_findings_when_lines_move() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let written = gostray(folder.path(), &["check", "--write-baseline", "known.json"]);
+    assert_eq!(code(&written), 0);
+    fs::write(folder.path().join("shop.go"), LEAKY.replace("func fetch", "// Moved.\n\nfunc fetch")).unwrap();
+    let output = gostray(folder.path(), &["check", "--baseline", "known.json", "--format", "concise"]);
+    assert_eq!(code(&output), 0, "{}", stdout(&output));
+    let more = LEAKY.replace("func start", "func again() {\n\tready := make(chan int)\n\t<-ready\n}\n\nfunc start");
+    fs::write(folder.path().join("shop.go"), more).unwrap();
+    let output = gostray(folder.path(), &["check", "--baseline", "known.json", "--format", "concise"]);
+    assert!(stdout(&output).starts_with("shop.go:20:2: "), "{}", stdout(&output));
+    fs::write(folder.path().join("known.json"), "{}").unwrap();
+    assert_eq!(code(&gostray(folder.path(), &["check", "--baseline", "known.json"])), 2);
+}
+
+#[test]
+fn the_configuration_switches_rules_and_names_wrong_keys() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let config = folder.path().join("gostray.toml");
+    fs::write(&config, "[check.rules]\nGS105 = \"off\"\n").unwrap();
+    assert!(!stdout(&gostray(folder.path(), &["check", "--format", "concise"])).contains("GS105"));
+    fs::write(&config, "[check]\nexclude = [\"shop.go\"]\n").unwrap();
+    assert_eq!(code(&gostray(folder.path(), &["check"])), 0);
+    fs::write(&config, "[check]\nexlude = []\n").unwrap();
+    let output = gostray(folder.path(), &["check"]);
+    assert_eq!(code(&output), 2);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("exlude") && error.contains("exclude"), "{error}");
+}
+
+#[test]
+fn only_new_lines_are_reported_where_that_is_asked_for() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let git = |args: &[&str]| {
+        let output = Command::new("git").current_dir(folder.path()).args(args).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-qm", "first"]);
+    let args = ["check", "--new-from", "HEAD", "--format", "concise"];
+    assert_eq!(stdout(&gostray(folder.path(), &args)), "");
+    fs::write(folder.path().join("new.go"), "package shop\n\nfunc wait() {\n\tc := make(chan int)\n\t<-c\n}\n")
+        .unwrap();
+    let output = gostray(folder.path(), &args);
+    assert!(stdout(&output).starts_with("new.go:5:2"), "{}", stdout(&output));
+}
+
+#[test]
+fn broken_code_is_said_and_the_rest_is_checked() {
+    let broken = LEAKY.replace("func fetch", "func broken( {\n\nfunc fetch");
+    let folder = module(&[
+        ("shop.go", &broken),
+        ("other.go", "package shop\n\nimport \"example.org/gone\"\n\nvar _ = gone.X\n"),
+    ]);
+    let output = gostray(folder.path(), &["check", "--format", "concise"]);
+    assert_eq!(code(&output), 1);
+    let text = stdout(&output);
+    assert!(text.contains("GS101") && text.contains("note: shop.go:5:"), "{text}");
+    assert!(text.contains("example.org/gone is not on this machine"), "{text}");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes_whatever_the_number_of_threads() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios");
+    let run = |threads: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+        command.args(["check", "--hygiene", "--format", "jsonl"]).current_dir(&fixtures);
+        command.env("RAYON_NUM_THREADS", threads).output().unwrap().stdout
+    };
+    let first = run("1");
+    assert!(!first.is_empty());
+    for threads in ["1", "2", "7"] {
+        assert!(run(threads) == first, "{threads} threads");
+    }
+}
+
+#[test]
+fn rules_say_what_they_are_in_two_languages() {
+    let folder = tempfile::tempdir().unwrap();
+    for rule in gostray_check::RULES {
+        for (lang, sections) in [
+            ("en", ["## What it finds", "## Example", "## When it is wrong", "## Fix"]),
+            ("zh-CN", ["## 发现什么", "## 示例", "## 何时误报", "## 修复"]),
+        ] {
+            let output = gostray(folder.path(), &["rule", rule.code, "--lang", lang]);
+            let text = stdout(&output);
+            assert!(sections.iter().all(|section| text.contains(section)), "{} {lang}: {text}", rule.code);
+        }
+        assert_eq!(gostray_check::rule(rule.name), Some(rule));
+    }
+    let codes: Vec<&str> = gostray_check::RULES.iter().map(|rule| rule.code).collect();
+    assert!(codes.is_sorted(), "{codes:?}");
+    insta::assert_snapshot!("rule_list", stdout(&gostray(folder.path(), &["rule"])));
+    assert_eq!(code(&gostray(folder.path(), &["rule", "GS999"])), 2);
+}
