@@ -11,7 +11,7 @@ use gostray_golang::types::{FuncId, Type, VarId};
 use rustc_hash::FxHashMap;
 
 use crate::path::{Watch, search};
-use crate::program::{Body, BodyId, Callee, Cell, Event, Known, What, parameters};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Known as Meaning, What, parameters};
 
 /// A lock, as a function names it: a variable, and the fields on the way from it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,12 +47,14 @@ pub(crate) struct LockCall {
 /// What is known of the calls of a program, each found once: rules ask for them on every way.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    calls: Mutex<FxHashMap<(FileId, ExprId), Option<Arc<LockCall>>>>,
-    touches: Mutex<FxHashMap<(FileId, ExprId, u32), Arc<[Touch]>>>,
-    summaries: Mutex<FxHashMap<(FuncId, u32), Arc<Summary>>>,
+    calls: Known<(FileId, ExprId), Option<Arc<LockCall>>>,
+    touches: Known<(FileId, ExprId, u32), Arc<[Touch]>>,
+    summaries: Known<(FuncId, u32), Arc<Summary>>,
 }
 
-fn once<K: Eq + Hash, V: Clone>(table: &Mutex<FxHashMap<K, V>>, key: K, find: impl FnOnce() -> V) -> V {
+type Known<K, V> = Mutex<FxHashMap<K, V>>;
+
+fn once<K: Eq + Hash, V: Clone>(table: &Known<K, V>, key: K, find: impl FnOnce() -> V) -> V {
     let known = table.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
     known.unwrap_or_else(|| {
         let found = find();
@@ -69,10 +71,10 @@ pub(crate) fn lock_call(body: &Body<'_>, call: ExprId) -> Option<Arc<LockCall>> 
 
 fn find_lock_call(body: &Body<'_>, call: ExprId) -> Option<LockCall> {
     let act = match body.known(call)? {
-        Known::Lock => Act::Take(Mode::Write),
-        Known::RLock => Act::Take(Mode::Read),
-        Known::Unlock => Act::Give(Mode::Write),
-        Known::RUnlock => Act::Give(Mode::Read),
+        Meaning::Lock => Act::Take(Mode::Write),
+        Meaning::RLock => Act::Take(Mode::Read),
+        Meaning::Unlock => Act::Give(Mode::Write),
+        Meaning::RUnlock => Act::Give(Mode::Read),
         _ => return None,
     };
     let ExprKind::Call { function, .. } = body.ast()[call].kind else { return None };

@@ -110,7 +110,7 @@ fn a_file_without_permission_is_said() {
     let folder = tempfile::tempdir().unwrap();
     world(folder.path(), &[("a.go", b"package odd\n"), ("secret.go", b"package odd\n")]);
     let secret = folder.path().join("secret.go");
-    fs::set_permissions(&secret, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&secret).is_ok() {
         eprintln!("SKIPPED: whoever runs this may read everything");
         return;

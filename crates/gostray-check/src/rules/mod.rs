@@ -1,4 +1,5 @@
 //! The rules, one file each. What a file says of itself is what `gostray rule` shows.
+#![allow(clippy::tabs_in_doc_comments, reason = "Go is written with tabs")]
 
 mod channels;
 mod contexts;

@@ -59,6 +59,9 @@ struct Order<'p> {
     at: Option<(BodyId, ExprId)>,
 }
 
+/// A call that takes another lock: the lock, where in what is called, and the variable it is reached from.
+type Second = (ExprId, Cell, Option<(BodyId, ExprId)>, VarId);
+
 struct While<'b, 'p> {
     body: &'b Body<'p>,
     held: &'b LockCall,
@@ -140,7 +143,7 @@ fn of_body<'p>(body: &Body<'p>, orders: &mut Vec<Order<'p>>) {
     let all = locks(body);
     for held in all.iter().filter(|lock| matches!(lock.act, Act::Take(_))) {
         let Some(held_cell) = held.cell else { continue };
-        let mut seconds: Vec<(ExprId, Cell, Option<(BodyId, ExprId)>, VarId)> = Vec::new();
+        let mut seconds: Vec<Second> = Vec::new();
         for (_, event) in body.flow().all() {
             let What::Call { call } = event.what else { continue };
             if seconds.iter().any(|(own, ..)| *own == call) {
