@@ -2,7 +2,7 @@
 //! closed. It is given back when it is used for that; it is somebody else's when it leaves the function.
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::flow::Exit;
+use gostray_golang::flow::{BlockId, Edge, Exit};
 use gostray_golang::types::VarId;
 
 use crate::path::{Atom, Watch, Way, search};
@@ -100,7 +100,9 @@ impl<'p> Obligation<'p> {
                         _ => true,
                     };
                     if !is_field {
-                        return Fate::Kept;
+                        // Its own channel is closed: that ends it, too.
+                        let ends = matches!(usage(ast, tree, outer), Usage::Close(_) | Usage::Call(_));
+                        return if ends { Fate::Gone } else { Fate::Kept };
                     }
                     value = outer;
                 }
@@ -183,13 +185,40 @@ impl Watch for Open<'_, '_> {
         if !state {
             return Some(state);
         }
+        // `for rows.Next()`: when there are no more, they are closed.
+        if let ExprKind::Call { .. } = self.of.body.ast()[atom.expr].kind
+            && !holds
+            && let Some(receiver) = self.of.body.receiver(atom.expr)
+            && self.of.body.tree.types.variable(receiver) == Some(self.of.variable)
+            && self.of.body.text_of(atom.expr).ends_with(".Next()")
+        {
+            return None;
+        }
         let Some(compared) = atom.compared_to_nil(&self.of.body) else { return Some(state) };
-        let variable = self.of.body.tree.types.variable(compared);
+        let body = &self.of.body;
+        let variable = body.tree.types.variable(compared);
+        // `resp.Body == nil`
+        if let ExprKind::Selector { x, .. } = body.ast()[compared].kind
+            && holds
+            && body.tree.types.variable(x) == Some(self.of.variable)
+        {
+            return None;
+        }
         // An error: there is nothing to give back. Or it is nil itself.
         if variable.is_some() && variable == self.of.error && !holds || variable == Some(self.of.variable) && holds {
             return None;
         }
         Some(state)
+    }
+
+    fn edge(&self, state: bool, from: BlockId, edge: Edge) -> Option<bool> {
+        let flow = self.of.body.flow();
+        let is_clock = edge == Edge::Done
+            && flow.events[from.index()].iter().any(|event| {
+                matches!(event.what, What::Range { channel } if crate::worker::is_of_time(&self.of.body, channel))
+            });
+        // A clock never says that there are no more ticks.
+        (!is_clock).then_some(state)
     }
 
     fn is_found(&self, state: &bool, exit: Exit) -> bool {

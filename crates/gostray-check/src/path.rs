@@ -52,6 +52,8 @@ pub(crate) struct Atom {
     pub(crate) expr: ExprId,
     /// Its text, and the variables that are meant: two of one name are two.
     key: (String, Vec<VarId>),
+    /// Is it the same each time it is asked, unless one of the variables changes?
+    is_steady: bool,
 }
 
 /// A way through a function.
@@ -252,12 +254,12 @@ impl Conditions {
         all.iter().for_each(|atom| *times.entry(&atom.key).or_default() += 1);
         for atom in &all {
             // Both edges of one condition name it.
-            if times[&atom.key] > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
+            if atom.is_steady && times[&atom.key] > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
                 atoms.push(atom.clone());
             }
         }
         for (atom, _, at) in on_true.values_mut().chain(on_false.values_mut()).flatten() {
-            *at = atoms.iter().position(|own| own.key == atom.key);
+            *at = atoms.iter().position(|own| atom.is_steady && own.key == atom.key);
         }
         let asked = asked(flow, &on_true, &on_false);
         let defers = flow.all().filter_map(|(_, event)| match event.what {
@@ -331,18 +333,17 @@ fn implied(body: &Body<'_>, condition: ExprId, holds: bool, into: &mut Vec<(Atom
         ExprKind::Binary { operator: Token::LogicalAnd | Token::LogicalOr, .. } => {}
         ExprKind::Binary { operator: operator @ (Token::Equal | Token::NotEqual), x, y } => {
             let key = format!("{} == {}", body.text_of(x), body.text_of(y));
-            if let Some(variables) = variables(body, condition) {
-                let atom = Atom { expr: condition, key: (key, variables) };
-                into.push((atom, holds == (operator == Token::Equal), None));
-            }
+            let atom = atom(body, condition, key);
+            into.push((atom, holds == (operator == Token::Equal), None));
         }
-        _ => {
-            if let Some(variables) = variables(body, condition) {
-                let key = (body.text_of(condition).to_owned(), variables);
-                into.push((Atom { expr: condition, key }, holds, None));
-            }
-        }
+        _ => into.push((atom(body, condition, body.text_of(condition).to_owned()), holds, None)),
     }
+}
+
+fn atom(body: &Body<'_>, condition: ExprId, text: String) -> Atom {
+    let variables = variables(body, condition);
+    let is_steady = variables.is_some();
+    Atom { expr: condition, key: (text, variables.unwrap_or_default()), is_steady }
 }
 
 /// The variables of a condition; `None` if it can change without an assignment to one of them.

@@ -1,26 +1,47 @@
 //! How often something is done on a way through a function.
 
+use std::cell::Cell;
+
+use gostray_golang::flow::Exit;
+
+use crate::path::{Watch, search};
 use crate::program::{Body, Event};
 
 /// As often as one likes; also where counting was given up.
 pub(crate) const MANY: u8 = 9;
 
-/// The most that is done on one way, each event weighing what `weight` says; at most [`MANY`].
-pub(crate) fn most(body: &Body<'_>, weight: &dyn Fn(&Event) -> u8) -> u8 {
-    let flow = body.flow();
-    let mut best: Vec<Option<u8>> = vec![None; flow.events.len()];
-    let own: Vec<u8> =
-        flow.events.iter().map(|events| events.iter().map(weight).fold(0, u8::saturating_add).min(MANY)).collect();
-    let mut pending = vec![(flow.graph.entry(), 0u8)];
-    let mut most = 0;
-    while let Some((block, before)) = pending.pop() {
-        let after = (before + own[block.index()]).min(MANY);
-        if best[block.index()].is_some_and(|known| known >= after) {
-            continue;
-        }
-        best[block.index()] = Some(after);
-        most = most.max(after);
-        pending.extend(flow.graph.block(block).next.iter().map(|(_, to)| (*to, after)));
+struct Count<'w> {
+    weight: &'w dyn Fn(&Event) -> u8,
+    most: Cell<u8>,
+}
+
+impl Watch for Count<'_> {
+    type State = u8;
+
+    fn start(&self) -> u8 {
+        0
     }
-    most
+
+    fn event(&self, state: u8, event: &Event) -> Option<u8> {
+        let count = state.saturating_add((self.weight)(event)).min(MANY);
+        self.most.set(self.most.get().max(count));
+        Some(count)
+    }
+
+    fn is_found(&self, state: &u8, _exit: Exit) -> bool {
+        // More can't be found.
+        *state >= MANY
+    }
+
+    fn is_found_before(&self, state: &u8, _event: &Event) -> bool {
+        *state >= MANY
+    }
+}
+
+/// The most that is done on one way, each event weighing what `weight` says; at most [`MANY`]. Loops that run
+/// a few times are counted.
+pub(crate) fn most(body: &Body<'_>, weight: &dyn Fn(&Event) -> u8) -> u8 {
+    let count = Count { weight, most: Cell::new(0) };
+    search(body, &count);
+    count.most.get()
 }

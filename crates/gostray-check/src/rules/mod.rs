@@ -176,7 +176,13 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
     let deed = stranded.deed;
     let body = program.body(deed.operation.body);
     let span = span_of(&body, stranded);
-    let tier = if stranded.is_certain { rule.tier } else { rule.tier.max(Tier::Likely) };
+    // Where there is room, and nobody knows how much is sent, it may be enough.
+    let has_room = !matches!(stranded.story.room, crate::channel::Room::Values(0));
+    let tier = match stranded.is_certain {
+        true => rule.tier,
+        false if has_room && stranded.sends >= crate::channel::MANY => Tier::Hygiene,
+        false => rule.tier.max(Tier::Likely),
+    };
     let mut finding = finding(rule, tier, &body, span, told.message);
     finding.why = told.why;
     finding.fix = told.fix;

@@ -72,7 +72,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             What::Call { call } => {
                 matches!(inner.known(call), Some(Known::Lock | Known::Wait))
                     || inner.text_of(call).contains("CompareAndSwap")
-                    || inner.text_of(call).contains("Add(")
+                    || inner.text_of(call).contains(".Add")
                     || inner.text_of(call).contains("Swap(")
             }
             What::Receive { .. } => event.select.is_some(),

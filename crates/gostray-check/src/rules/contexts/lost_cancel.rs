@@ -65,8 +65,8 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let [context, cancel] = left.as_slice() else { continue };
         let span = body.ast()[call].span;
         if body.ast().name(*cancel).is_some_and(gostray_golang::Name::is_blank) {
-            // With a time it ends by itself.
-            if matches!(names.2, "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause") {
+            // With a time it ends by itself; to hear of signals is for the whole process.
+            if matches!(names.2, "NotifyContext" | "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause") {
                 continue;
             }
             let message = format!("the cancel function of {} is thrown away", body.text_of(*context));

@@ -106,6 +106,34 @@ impl Watch for Holding<'_, '_> {
     }
 }
 
+/// Is there a way to the channel on which the lock of the caller is not given back?
+struct Kept<'b, 'p> {
+    body: &'b Body<'p>,
+    lock: Cell,
+    channel: ExprId,
+}
+
+impl Watch for Kept<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), event: &Event) -> Option<()> {
+        let What::Call { call } = event.what else { return Some(()) };
+        let gives = lock_call(self.body, call)
+            .is_some_and(|own| matches!(own.act, Act::Give(_)) && own.cell == Some(self.lock));
+        (!gives).then_some(())
+    }
+
+    fn is_found(&self, (): &(), _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, (): &(), event: &Event) -> bool {
+        is_at(self.body, event, self.channel)
+    }
+}
+
 /// Is there a way to the channel that does not take the lock?
 struct Free<'b, 'p> {
     body: &'b Body<'p>,
@@ -197,6 +225,16 @@ fn crossing(body: &Body<'_>, lock: &LockCall, wait: &Wait<'_>) -> Option<Finding
     let (cell, lock_cell) = (wait.body.cell(wait.channel)?, lock.cell?);
     let holding = Holding { body, lock, channel: wait.channel, through: wait.through };
     search(body, &holding)?;
+    if wait.through.is_some() {
+        search(&wait.body, &Kept { body: &wait.body, lock: lock_cell, channel: wait.channel })?;
+    }
+    // Who asks first how much there is does not wait.
+    let is_measured = |(file, expr)| {
+        crate::program::usage(program.ast(file), &program.tree(file), expr) == Usage::Measure
+    };
+    if program.uses(cell).into_iter().any(is_measured) {
+        return None;
+    }
     let trail = follow_cell(program, wait.body.id.file, cell);
     if !trail.is_whole() || is_send && !room(program, cell).1 {
         return None;

@@ -58,7 +58,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for (call, names) in calls(body) {
         let gives = matches!(
             names,
-            ("net/http", None | Some("Client"), "Get" | "Head" | "Post" | "PostForm" | "Do")
+            ("net/http", None | Some("Client"), "Get" | "Post" | "PostForm" | "Do")
                 | ("net/http", Some("Transport"), "RoundTrip")
         );
         if !gives {

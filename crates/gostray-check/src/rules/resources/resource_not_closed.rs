@@ -40,7 +40,7 @@ use gostray_golang::types::{FuncId, Selected, Type, VarId};
 use crate::actor::spawns;
 use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Callee, Cell, Parent, Starter, Usage, What, usage};
+use crate::program::{Body, Callee, Cell, Parent, Starter, Usage, What, names, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
@@ -165,7 +165,44 @@ fn inferred(body: &Body<'_>, call: ExprId) -> Option<Starter> {
     let Callee::Func(function) = body.callee(call) else { return None };
     let constructor = body.program.body_of(function)?;
     let signature = body.program.world.signature(function);
+    // What comes with a function to clean up is closed by that.
+    let has_cleanup = signature.results.iter().any(|ty| matches!(ty, Type::Func(_)));
+    if has_cleanup || cleans_up(&constructor) || keeps(&constructor) {
+        return None;
+    }
     closer(body, &constructor, signature.results.first()?)
+}
+
+/// Does a function keep what it returns, in a map or a field?
+fn keeps(constructor: &Body<'_>) -> bool {
+    let (ast, tree) = (constructor.ast(), &constructor.tree);
+    let flow = constructor.flow();
+    let returned = flow.all().filter_map(|(_, event)| match event.what {
+        What::Return { stmt } => match ast[stmt].kind {
+            StmtKind::Return(results) => ast.at(results, 0),
+            _ => None,
+        },
+        _ => None,
+    });
+    let mut cells: Vec<Cell> = returned.filter_map(|value| constructor.cell(value)).collect();
+    cells.sort_unstable();
+    cells.dedup();
+    cells.into_iter().any(|cell| {
+        tree.uses.get(&cell).into_iter().flatten().any(|mention| match usage(ast, tree, *mention) {
+            Usage::Becomes(target) => matches!(ast[ast.unparen(target)].kind, ExprKind::Index { .. } | ExprKind::Selector { .. }),
+            _ => false,
+        })
+    })
+}
+
+/// Does a function of a test see to it that what it gives is closed: `t.Cleanup(…)`?
+fn cleans_up(constructor: &Body<'_>) -> bool {
+    constructor.flow().all().any(|(_, event)| match event.what {
+        What::Call { call } => matches!(constructor.callee(call),
+            Callee::Func(function) if matches!(names(constructor.program.world, function), Some((_, _, "Cleanup"))))
+            || matches!(constructor.callee(call), Callee::Abstract(_, name) if name == "Cleanup"),
+        _ => false,
+    })
 }
 
 /// A method that starts a goroutine for a value which the function made, and which it never ends.
