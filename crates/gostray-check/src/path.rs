@@ -254,7 +254,11 @@ impl Conditions {
         all.iter().for_each(|atom| *times.entry(&atom.key).or_default() += 1);
         for atom in &all {
             // Both edges of one condition name it.
-            if atom.is_steady && times[&atom.key] > 2 && !atoms.iter().any(|own| own.key == atom.key) && atoms.len() < MAX_ATOMS {
+            if atom.is_steady
+                && times[&atom.key] > 2
+                && !atoms.iter().any(|own| own.key == atom.key)
+                && atoms.len() < MAX_ATOMS
+            {
                 atoms.push(atom.clone());
             }
         }
@@ -450,6 +454,15 @@ impl Way {
         self.edges.iter().any(|(_, edge)| match edge {
             Edge::Clause(clause) => matches!(body.ast()[*clause].kind, StmtKind::Comm { .. }),
             _ => false,
+        })
+    }
+
+    /// The last condition on it.
+    pub(crate) fn last_condition(&self, body: &Body<'_>) -> Option<ExprId> {
+        let flow = body.flow();
+        self.edges.iter().rev().find_map(|(block, edge)| match (edge, flow.graph.block(*block).steps.last()) {
+            (Edge::True | Edge::False, Some(Step::Expr(condition))) => Some(*condition),
+            _ => None,
         })
     }
 

@@ -7,8 +7,8 @@ use gostray_golang::flow::Exit;
 use crate::path::{Watch, search};
 use crate::program::{Body, Event};
 
-/// As often as one likes; also where counting was given up.
-pub(crate) const MANY: u8 = 9;
+/// As often as one likes; also where counting was given up. More than a counted loop runs.
+pub(crate) const MANY: u8 = 20;
 
 struct Count<'w> {
     weight: &'w dyn Fn(&Event) -> u8,

@@ -78,6 +78,8 @@ struct Supply<'s, 'p> {
     waits: Vec<Cell>,
     /// Receives in what is called, which has a way that does not come to them.
     skipped: Vec<ExprId>,
+    /// Cases of a `select` that say that the goroutine does something else.
+    served: Vec<StmtId>,
 }
 
 /// Does the function end with anything left behind?
@@ -119,7 +121,7 @@ impl<'s, 'p> Supply<'s, 'p> {
             })
             .map(|deed| deed.operation.expr)
             .collect();
-        Self { story, loops, endless, waits, skipped }
+        Self { story, loops, endless, waits, skipped, served: Vec::new() }
     }
 
     fn effect(&self, event: &Event) -> Effect {
@@ -264,6 +266,11 @@ impl Watch for Senders<'_, '_> {
     }
 
     fn edge(&self, mut state: Left, from: BlockId, edge: Edge) -> Option<Left> {
+        if let Edge::Clause(clause) = edge
+            && self.supply.served.contains(&clause)
+        {
+            state.is_drained = true;
+        }
         if self.supply.loops.contains(&from) {
             match edge {
                 Edge::Done | Edge::False => state.is_drained = true,
@@ -343,7 +350,10 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         return None;
     }
     let (goroutine, deed) = sender?;
-    let watch = Senders { supply: Supply::of(story), room };
+    let mut watch = Senders { supply: Supply::of(story), room };
+    if story.most(goroutine, Act::Send) < MANY {
+        watch.supply.served = served(story, goroutine);
+    }
     let way = search(owner, &watch)?;
     let (sends, has_received) = along(&watch, &way);
     let shape = if way.before.is_some() {
@@ -353,6 +363,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     } else {
         shape(story, goroutine, &way, has_received)
     };
+    let way_conditions = way.last_condition(owner);
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
     let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
@@ -363,8 +374,81 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         deed,
         way: Some((owner.clone(), way)),
         sends,
-        is_certain: (sends < MANY || room == 0) && watch.supply.skipped.is_empty() && is_counted(story),
+        is_certain: (sends < MANY || room == 0)
+            && watch.supply.skipped.is_empty()
+            && is_counted(story)
+            && !leaves_by_counting(owner, way_conditions),
     })
+}
+
+/// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
+/// chosen, the goroutine did that, and not what would leave it waiting.
+fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
+    let owner = &story.owner;
+    let ast = owner.ast();
+    let root = owner.program.body(goroutine.root());
+    let mut fed: Vec<Cell> = Vec::new();
+    for body in root.family() {
+        for (_, event) in body.flow().all() {
+            let channel = match event.what {
+                What::Send { channel } | What::Close { channel } => Some(channel),
+                What::Deferred { call } => body.arguments(call).first().copied(),
+                _ => None,
+            };
+            fed.extend(channel.and_then(|channel| body.cell(channel)));
+        }
+    }
+    let own: Vec<Cell> = story
+        .deeds
+        .iter()
+        .filter_map(|deed| owner.program.body(deed.operation.body).cell(deed.operation.expr))
+        .collect();
+    let mut clauses = Vec::new();
+    for (_, event) in owner.flow().all() {
+        let What::Receive { channel } = event.what else { continue };
+        let is_fed = owner.cell(channel).is_some_and(|cell| fed.contains(&cell) && !own.contains(&cell));
+        if event.select.is_none() || !is_fed {
+            continue;
+        }
+        // Up to the clause that it is the case of.
+        let mut at = owner.tree.directly_around(channel);
+        while let crate::program::Parent::Expr(outer) = at {
+            at = owner.tree.directly_around(outer);
+        }
+        if let crate::program::Parent::Stmt(comm) = at
+            && let crate::program::Parent::Stmt(clause) = owner.tree.around_stmt(comm)
+            && matches!(ast[clause].kind, StmtKind::Comm { .. })
+        {
+            clauses.push(clause);
+        }
+    }
+    clauses
+}
+
+/// Does the last condition ask for a variable that counts?
+fn leaves_by_counting(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
+    let Some(condition) = condition else { return false };
+    let (ast, tree) = (owner.ast(), &owner.tree);
+    let mut counts = false;
+    ast.walk(gostray_golang::ast::Node::Expr(condition), 0, &mut |node, _| {
+        if let gostray_golang::ast::Node::Expr(expr) = node
+            && let Some(variable) = tree.types.variable(expr)
+        {
+            let uses = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
+            counts |= uses.copied().any(|mention| match tree.around(ast, mention) {
+                crate::program::Parent::Stmt(stmt) => match ast[stmt].kind {
+                    StmtKind::IncDec { .. } => true,
+                    StmtKind::Assign { operator, .. } => {
+                        matches!(operator, gostray_golang::Token::AddAssign | gostray_golang::Token::SubAssign)
+                    }
+                    _ => false,
+                },
+                _ => false,
+            });
+        }
+        gostray_golang::ast::Walk::Into
+    });
+    counts
 }
 
 /// Is it known how often the goroutines send? Not where they are started in loops of what is called, or send
@@ -743,7 +827,7 @@ fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed:
     let root = owner.program.body(supplier.root());
     let watch = Misses { story, body: root.clone(), depth: supplier.links.len(), wants_close };
     let way = search(&root, &watch)?;
-    let is_certain = !way.chooses(&root);
+    let is_certain = !way.chooses(&root) && !says_something(&root, &way);
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,
@@ -752,6 +836,19 @@ fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed:
         way: Some((root, way)),
         sends: 0,
         is_certain,
+    })
+}
+
+/// Is something sent, or closed, on a way?
+fn says_something(body: &Body<'_>, way: &Way) -> bool {
+    let flow = body.flow();
+    let blocks = way.edges.iter().map(|(block, _)| *block).chain([way.last]);
+    blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
+        What::Send { .. } | What::Close { .. } => true,
+        What::Deferred { call } => {
+            matches!(body.callee(call), crate::program::Callee::Builtin(gostray_golang::types::Builtin::Close))
+        }
+        _ => false,
     })
 }
 
@@ -791,8 +888,10 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     }
     let watch = Misses { story, body: root.clone(), depth: goroutine.links.len(), wants_close };
     let way = search(&root, &watch)?;
-    // What is done in a loop may be done in its first round, always.
+    // What is done in a loop may be done in its first round, always; and who says something else on the way
+    // out may say why.
     let is_certain = !way.chooses(&root)
+        && !says_something(&root, &way)
         && !story.of_goroutine(goroutine, Act::Send).chain(story.of_goroutine(goroutine, Act::Close)).any(is_looped);
     Some(Stranded {
         story,

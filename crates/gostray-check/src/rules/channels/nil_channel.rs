@@ -100,6 +100,8 @@ fn is_never_set(body: &Body<'_>, cell: Cell) -> bool {
                 is_declared = true;
             }
             Usage::Gets(_) | Usage::Address(_) => return false,
+            // Who asks whether it is nil does not use it then.
+            Usage::Compare => return false,
             _ => {}
         }
     }

@@ -66,7 +66,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let span = body.ast()[call].span;
         if body.ast().name(*cancel).is_some_and(gostray_golang::Name::is_blank) {
             // With a time it ends by itself; to hear of signals is for the whole process.
-            if matches!(names.2, "NotifyContext" | "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause") {
+            if matches!(
+                names.2,
+                "NotifyContext" | "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause"
+            ) {
                 continue;
             }
             let message = format!("the cancel function of {} is thrown away", body.text_of(*context));

@@ -76,7 +76,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                         _ => false,
                     }
                 });
-                if !trail.is_whole() || is_signalled {
+                if !trail.is_whole() || is_signalled || !is_made_for(program, cell) {
                     continue;
                 }
                 let name = body.receiver(call).map_or("the condition", |receiver| body.text_of(receiver));
@@ -89,4 +89,20 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Is a condition only ever set to one that is made for it? Another one may be signalled elsewhere.
+fn is_made_for(program: &Program<'_>, cell: Cell) -> bool {
+    let mut values = program.fills(cell);
+    for (file, expr) in program.uses(cell) {
+        match crate::program::usage(program.ast(file), &program.tree(file), expr) {
+            Usage::Gets(Some(value)) => values.push((file, value)),
+            Usage::Gets(None) => return false,
+            _ => {}
+        }
+    }
+    values.into_iter().all(|(file, value)| {
+        let ast = program.ast(file);
+        !matches!(ast[ast.unparen(value)].kind, ExprKind::Ident(_) | ExprKind::Selector { .. })
+    })
 }

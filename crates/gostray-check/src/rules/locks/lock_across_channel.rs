@@ -229,9 +229,8 @@ fn crossing(body: &Body<'_>, lock: &LockCall, wait: &Wait<'_>) -> Option<Finding
         search(&wait.body, &Kept { body: &wait.body, lock: lock_cell, channel: wait.channel })?;
     }
     // Who asks first how much there is does not wait.
-    let is_measured = |(file, expr)| {
-        crate::program::usage(program.ast(file), &program.tree(file), expr) == Usage::Measure
-    };
+    let is_measured =
+        |(file, expr)| crate::program::usage(program.ast(file), &program.tree(file), expr) == Usage::Measure;
     if program.uses(cell).into_iter().any(is_measured) {
         return None;
     }

@@ -184,9 +184,10 @@ fn is_given_by_another(body: &Body<'_>, first: &LockCall) -> bool {
         .map(|at| body.program.body(BodyId { file: body.id.file, at }))
         .filter(|other| other.id != body.id && other.is_within(outer) && !is_deferred(body, other));
     let mut family = family;
+    // Who begins by giving it back was handed it.
     family.any(|other| {
-        locks(&other).iter().any(|own| matches!(own.act, Act::Give(_)) && own.path == first.path)
-            && !locks(&other).iter().any(|own| matches!(own.act, Act::Take(_)) && own.path == first.path)
+        let first = locks(&other).into_iter().find(|own| own.path == first.path);
+        first.is_some_and(|own| matches!(own.act, Act::Give(_)))
     })
 }
 

@@ -189,7 +189,9 @@ fn keeps(constructor: &Body<'_>) -> bool {
     cells.dedup();
     cells.into_iter().any(|cell| {
         tree.uses.get(&cell).into_iter().flatten().any(|mention| match usage(ast, tree, *mention) {
-            Usage::Becomes(target) => matches!(ast[ast.unparen(target)].kind, ExprKind::Index { .. } | ExprKind::Selector { .. }),
+            Usage::Becomes(target) => {
+                matches!(ast[ast.unparen(target)].kind, ExprKind::Index { .. } | ExprKind::Selector { .. })
+            }
             _ => false,
         })
     })
@@ -198,9 +200,11 @@ fn keeps(constructor: &Body<'_>) -> bool {
 /// Does a function of a test see to it that what it gives is closed: `t.Cleanup(…)`?
 fn cleans_up(constructor: &Body<'_>) -> bool {
     constructor.flow().all().any(|(_, event)| match event.what {
-        What::Call { call } => matches!(constructor.callee(call),
+        What::Call { call } => {
+            matches!(constructor.callee(call),
             Callee::Func(function) if matches!(names(constructor.program.world, function), Some((_, _, "Cleanup"))))
-            || matches!(constructor.callee(call), Callee::Abstract(_, name) if name == "Cleanup"),
+                || matches!(constructor.callee(call), Callee::Abstract(_, name) if name == "Cleanup")
+        }
         _ => false,
     })
 }
