@@ -2,8 +2,10 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "developer commands print")]
 
 mod bench;
+mod bench_check;
 mod bench_golang;
 mod bench_process;
+mod corpus;
 mod golden;
 mod layouts;
 mod oracle;
@@ -27,6 +29,10 @@ enum Command {
 enum Task {
     /// Measure reading speed and memory beside panicparse and go tool pprof.
     Bench(bench::Args),
+    /// Measure gostray check beside go vet, staticcheck and golangci-lint.
+    BenchCheck(bench_check::Args),
+    /// Write again what gostray check finds in real modules: crates/gostray-check/corpus.
+    Corpus,
     /// Measure the Go front end beside Go's own parser.
     BenchGolang(bench_golang::Args),
     /// Measure what proving costs a process, from inside it, beside its own leak profile and dump.
@@ -46,6 +52,8 @@ fn main() -> anyhow::Result<()> {
     let Command::Task(task) = Command::parse();
     match task {
         Task::Bench(args) => bench::run(&args),
+        Task::BenchCheck(args) => bench_check::run(&args),
+        Task::Corpus => corpus::run(),
         Task::BenchGolang(args) => bench_golang::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),
         Task::Golden(args) => golden::run(&args),
