@@ -144,7 +144,7 @@ pub(crate) enum Verify {
     Parse,
     /// The finding is gone, and there is no new one
     Check,
-    /// go build and go vet of the packages pass as before
+    /// go build and go vet of the packages pass
     Build,
     /// Their tests pass
     Test,

@@ -8,6 +8,7 @@ mod progress;
 mod show;
 mod source;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -15,7 +16,11 @@ use clap::Parser;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let cli = match cli::Cli::try_parse_from(cli::go_flags(std::env::args_os())) {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(outcome) = commands::answer_vet(&args) {
+        return ended(outcome);
+    }
+    let cli = match cli::Cli::try_parse_from(cli::go_flags(args.into_iter())) {
         Ok(cli) => cli,
         Err(error) => {
             // `--help` and `--version` come as errors, too; a reader that has gone away is none.
@@ -24,7 +29,11 @@ fn main() -> ExitCode {
         }
     };
     cli.color.write_global();
-    match commands::run(cli.command) {
+    ended(commands::run(cli.command))
+}
+
+fn ended(outcome: anyhow::Result<Exit>) -> ExitCode {
+    match outcome {
         Ok(exit) => exit.into(),
         Err(error) if output::is_broken_pipe(&error) => Exit::Clean.into(),
         Err(error) => {

@@ -90,6 +90,43 @@ fn sarif_is_sarif() {
     assert!(json["runs"][0]["results"].as_array().unwrap().iter().any(|result| result["fixes"].is_array()));
 }
 
+/// The schema is that of the standard, as it comes with the crate that has its types.
+#[test]
+fn sarif_fits_its_schema_and_what_github_takes() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--offline"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let package = packages.iter().find(|package| package["name"] == "serde-sarif").unwrap();
+    let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap().to_owned();
+    let schema = serde_json::from_slice(&fs::read(folder.join("src/schema.json")).unwrap()).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios");
+    let text = stdout(&gostray(&scenarios, &["check", "--hygiene", "--format", "sarif"]));
+    let sarif = serde_json::from_str(&text).unwrap();
+    let errors: Vec<String> =
+        validator.iter_errors(&sarif).map(|error| format!("{}: {error}", error.instance_path)).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    // https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+    let run = &sarif["runs"][0];
+    let results = run["results"].as_array().unwrap();
+    assert!(results.len() > 30 && results.len() <= 5_000);
+    for result in results {
+        assert!(result["locations"].as_array().unwrap().len() <= 10);
+        let flows = result["codeFlows"].as_array().into_iter().flatten();
+        let steps = flows.map(|flow| flow["threadFlows"][0]["locations"].as_array().unwrap().len()).sum::<usize>();
+        assert!(steps <= 1_000);
+    }
+    for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+        let tags = rule["properties"]["tags"].as_array().map_or(0, Vec::len);
+        assert!(tags <= 20 && rule["fullDescription"]["text"].as_str().unwrap().len() <= 1_024, "{rule}");
+    }
+}
+
 #[test]
 fn the_summary_of_a_job_is_appended() {
     let folder = module(&[("shop.go", LEAKY)]);
@@ -240,4 +277,53 @@ fn rules_say_what_they_are_in_two_languages() {
     assert!(codes.is_sorted(), "{codes:?}");
     insta::assert_snapshot!("rule_list", stdout(&gostray(folder.path(), &["rule"])));
     assert_eq!(code(&gostray(folder.path(), &["rule", "GS999"])), 2);
+}
+
+#[test]
+fn go_vet_runs_it_as_its_tool() {
+    let folder = module(&[
+        ("go.mod", "module example.com/shop\n\ngo 1.21\n"),
+        ("shop.go", LEAKY),
+        ("shop_test.go", &LEAKY.replace("load", "loadTwice").replace("start", "startTwice").replace("fetch", "get")),
+        ("quiet/quiet.go", "package quiet\n"),
+    ]);
+    let own = stdout(&gostray(folder.path(), &["check", "--format", "concise"]));
+    let places: Vec<&str> = own.lines().filter_map(|line| line.split_once(": ").map(|(place, _)| place)).collect();
+    assert_eq!(places.len(), 4, "{own}");
+    // Findings go to standard error in the first, and come as JSON that the go command shows in the last.
+    for release in ["1.21.13", "1.27.3"] {
+        let go = gostray_toolchain::Toolchain::find(
+            gostray_toolchain::Request::Exactly(release.parse().unwrap()),
+            &mut |_| {},
+        )
+        .unwrap();
+        let vet = |packages: &str| {
+            let tool = format!("-vettool={}", env!("CARGO_BIN_EXE_gostray"));
+            go.command().args(["vet", &tool, packages]).current_dir(folder.path()).output().unwrap()
+        };
+        let output = vet("./...");
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{release}: {text}");
+        for place in &places {
+            assert!(text.contains(place), "{release}: {place} is not in {text}");
+        }
+        assert_eq!(text.matches(" proven)").count(), places.len(), "{release}: {text}");
+        let output = vet("./quiet");
+        assert_eq!(output.status.code(), Some(0), "{release}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn a_tool_of_go_vet_that_gets_nonsense_says_so() {
+    let folder = module(&[("vet.cfg", "{}"), ("quiet.go", "package quiet\n")]);
+    for (args, said) in [
+        (["-json", "vet.cfg"], "is not what go vet writes"),
+        (["-json", "gone.cfg"], "can't read gone.cfg"),
+        (["-fix", "vet.cfg"], "gostray check --fix"),
+    ] {
+        let output = gostray(folder.path(), &args);
+        let text = String::from_utf8(output.stderr.clone()).unwrap();
+        assert_eq!(code(&output), 2, "{text}");
+        assert!(text.contains(said), "{text}");
+    }
 }

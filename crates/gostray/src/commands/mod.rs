@@ -16,6 +16,8 @@ use crate::cli::{Cli, Command, Selection};
 use crate::exit::Exit;
 use crate::output;
 
+pub(crate) use check::answer_vet;
+
 /// Runs a command.
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {

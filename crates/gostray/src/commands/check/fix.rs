@@ -31,6 +31,7 @@ pub(super) fn run(args: &Check, base: &Path, found: &mut Found) -> anyhow::Resul
         return Ok(if plan.changes.is_empty() || args.exit_zero { Exit::Clean } else { Exit::Leaks });
     }
     let (mut fixed, mut taken_back) = (0, 0);
+    let mut untested: BTreeSet<PathBuf> = BTreeSet::new();
     let mut refused: BTreeSet<PathBuf> = BTreeSet::new();
     for _ in 0..MAX_ROUNDS {
         let mut findings = found.report.findings.clone();
@@ -48,7 +49,7 @@ pub(super) fn run(args: &Check, base: &Path, found: &mut Found) -> anyhow::Resul
         let worse = worse(&before, &after.report.findings, &plan.changes, args.fixes.verify);
         let failing = match args.fixes.verify {
             Verify::Parse | Verify::Check => BTreeSet::new(),
-            Verify::Build | Verify::Test => failing(base, &plan.changes, args.fixes.verify)?,
+            Verify::Build | Verify::Test => failing(base, &plan.changes, args.fixes.verify, &mut untested)?,
         };
         let back: Vec<&Change> = plan
             .changes
@@ -75,6 +76,10 @@ pub(super) fn run(args: &Check, base: &Path, found: &mut Found) -> anyhow::Resul
     if fixed > 0 {
         let word = if fixed == 1 { "fix" } else { "fixes" };
         anstream::eprintln!("{fixed} {word} made; verified: {rung}");
+        for folder in &untested {
+            let shown = folder.strip_prefix(base).unwrap_or(folder).join("");
+            anstream::eprintln!("./{} has no tests: it is verified by go build and go vet alone", shown.display());
+        }
     }
     if taken_back > 0 {
         anstream::eprintln!("{taken_back} fixes were taken back: with them it was not so");
@@ -102,21 +107,31 @@ fn worse(before: &[Finding], after: &[Finding], changes: &[Change], verify: Veri
         .collect()
 }
 
-/// The changed files whose packages do not build, or fail their tests, as they did before.
-fn failing(base: &Path, changes: &[Change], verify: Verify) -> anyhow::Result<BTreeSet<PathBuf>> {
+/// The changed files whose packages do not build, or fail their tests; and the folders that have none.
+fn failing(
+    base: &Path,
+    changes: &[Change],
+    verify: Verify,
+    untested: &mut BTreeSet<PathBuf>,
+) -> anyhow::Result<BTreeSet<PathBuf>> {
     let go = Toolchain::find(Request::Any, &mut |line| anstream::eprintln!("{line}")).context("--verify needs Go")?;
     let folders: BTreeSet<PathBuf> =
         changes.iter().filter_map(|change| change.path.parent().map(Path::to_owned)).collect();
-    let passes = |folder: &Path, args: &[&str]| -> anyhow::Result<bool> {
+    let run = |folder: &Path, args: &[&str]| {
         let mut command: Command = go.command();
-        Ok(command.current_dir(folder).args(args).arg(".").output().context("can't run go")?.status.success())
+        command.current_dir(folder).args(args).arg(".").output().context("can't run go")
     };
     let mut failing = BTreeSet::new();
     for folder in folders {
         let folder = if folder.is_absolute() { folder } else { base.join(folder) };
-        let mut is_good = passes(&folder, &["build", "-o", "/dev/null"])? && passes(&folder, &["vet"])?;
+        let mut is_good =
+            run(&folder, &["build", "-o", "/dev/null"])?.status.success() && run(&folder, &["vet"])?.status.success();
         if is_good && verify == Verify::Test {
-            is_good = passes(&folder, &["test", "-count=1"])?;
+            let output = run(&folder, &["test", "-count=1"])?;
+            is_good = output.status.success();
+            if String::from_utf8_lossy(&output.stdout).contains("[no test files]") {
+                untested.insert(folder.clone());
+            }
         }
         if !is_good {
             failing

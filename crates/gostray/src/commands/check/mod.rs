@@ -2,6 +2,7 @@
 
 mod fix;
 mod git;
+mod vettool;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -17,6 +18,8 @@ use crate::cli::{Check, CheckFormat};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::Progress;
+
+pub(crate) use vettool::answer as answer_vet;
 
 pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     let start = Instant::now();
