@@ -164,7 +164,7 @@ struct MemberJson {
 
 /// The JSON Schema of the output.
 #[must_use]
-pub fn schema() -> String {
+pub fn snapshot_schema() -> String {
     let schema = schemars::schema_for!(SnapshotJson);
     serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
 }

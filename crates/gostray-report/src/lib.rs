@@ -19,8 +19,8 @@ use std::time::Duration;
 use gostray_model::{Diff, Snapshot};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 
-pub use findings::{FindingsFormat, FindingsReport};
-pub use json::schema;
+pub use findings::{FindingsFormat, FindingsReport, findings_schema};
+pub use json::snapshot_schema;
 pub use processes::{ProcessRow, write_processes, write_processes_json};
 
 /// A way to show results.

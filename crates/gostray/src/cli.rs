@@ -76,7 +76,11 @@ pub(crate) enum Command {
         dir: PathBuf,
     },
     /// Print the JSON Schema of `--format json`
-    Schema,
+    Schema {
+        /// Whose
+        #[arg(value_enum, default_value_t = Document::Snapshot)]
+        of: Document,
+    },
 }
 
 /// Find goroutine leaks in Go source, prove the path, hand over the fix.
@@ -188,6 +192,15 @@ pub(crate) enum Lang {
     /// Chinese
     #[value(name = "zh-CN")]
     ZhCn,
+}
+
+/// A kind of JSON document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Document {
+    /// gostray.snapshot/v1, of inspect, prove and diff
+    Snapshot,
+    /// gostray.findings/v1, of check
+    Findings,
 }
 
 /// A way to show findings.

@@ -90,6 +90,20 @@ fn sarif_is_sarif() {
     assert!(json["runs"][0]["results"].as_array().unwrap().iter().any(|result| result["fixes"].is_array()));
 }
 
+#[test]
+fn json_is_what_the_schema_says() {
+    let committed = include_str!("../../../docs/schema/findings.v1.json");
+    let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios");
+    let printed = stdout(&gostray(&scenarios, &["schema", "findings"]));
+    assert_eq!(printed, committed, "run `gostray schema findings > docs/schema/findings.v1.json`");
+    let validator = jsonschema::validator_for(&serde_json::from_str(committed).unwrap()).unwrap();
+    let json =
+        serde_json::from_str(&stdout(&gostray(&scenarios, &["check", "--hygiene", "--format", "json"]))).unwrap();
+    let errors: Vec<String> = validator.iter_errors(&json).map(|e| format!("{}: {e}", e.instance_path)).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    assert!(!validator.is_valid(&serde_json::json!({"schema": "gostray.findings/v1"})));
+}
+
 /// The schema is that of the standard, as it comes with the crate that has its types.
 #[test]
 fn sarif_fits_its_schema_and_what_github_takes() {

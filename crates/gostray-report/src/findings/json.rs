@@ -116,6 +116,13 @@ struct EditJson {
     text: String,
 }
 
+/// The JSON Schema of `gostray.findings/v1`.
+#[must_use]
+pub fn findings_schema() -> String {
+    let schema = schemars::schema_for!(FindingsJson);
+    serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+}
+
 pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let json = FindingsJson {
         schema: SCHEMA,

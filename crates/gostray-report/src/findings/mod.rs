@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use gostray_check::{Finding, Place, Report};
 
+pub use json::findings_schema;
+
 /// A way to show findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindingsFormat {

@@ -12,7 +12,7 @@ mod rule;
 
 use clap::CommandFactory;
 
-use crate::cli::{Cli, Command, Selection};
+use crate::cli::{Cli, Command, Document, Selection};
 use crate::exit::Exit;
 use crate::output;
 
@@ -37,8 +37,12 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
             Ok(Exit::Clean)
         }
         Command::Man { dir } => man::run(&dir),
-        Command::Schema => {
-            output::raw_to(None, |out| out.write_all(gostray_report::schema().as_bytes()))?;
+        Command::Schema { of } => {
+            let schema = match of {
+                Document::Snapshot => gostray_report::snapshot_schema(),
+                Document::Findings => gostray_report::findings_schema(),
+            };
+            output::raw_to(None, |out| out.write_all(schema.as_bytes()))?;
             Ok(Exit::Clean)
         }
     }
