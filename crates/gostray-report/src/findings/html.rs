@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use gostray_check::{Finding, Step};
+use gostray_check::{Finding, Step, Tier};
 
 use crate::findings::FindingsReport;
 use crate::findings::junit::escape;
@@ -14,9 +14,9 @@ h1{font-size:1.4rem}article{border:1px solid #d9d9e0;border-radius:8px;margin:1.
 header{padding:.7rem 1rem;background:#f9f9fb;border-bottom:1px solid #d9d9e0}h2{font-size:1rem;margin:0}
 .tier{display:inline-block;border-radius:4px;padding:0 .45rem;margin-right:.5rem;font-size:.8rem;font-weight:600;color:#fff}
 .proven{background:#ce2c31}.likely{background:#ad5700}.hygiene{background:#60646c}
-.at,.why{color:#60646c;font-size:.85rem}pre{margin:0;padding:.6rem 0;overflow-x:auto;font:13px/1.5 ui-monospace,monospace;tab-size:4}
+.at,.why{color:#60646c;font-size:.85rem}pre{margin:0;padding:.6rem 0;overflow-x:auto;font:13px/1.5 ui-monospace,monospace}
 .line{display:block;padding:0 1rem}.line b{display:inline-block;width:3.5rem;color:#8b8d98;font-weight:400;user-select:none}
-.hit{background:#fff7ed}.note{display:block;padding:0 1rem 0 4.5rem;color:#ad5700;font-family:system-ui,sans-serif}
+.hit{background:#fff7ed}.note{display:block;padding:0 1rem 0 4.5rem;color:#ad5700}
 .gap{display:block;padding:0 1rem;color:#8b8d98}footer{padding:.6rem 1rem;border-top:1px solid #d9d9e0;font-size:.9rem}
 @media(prefers-color-scheme:dark){body{background:#111113;color:#edeef0}header{background:#18191b}article,header,footer{border-color:#363a3f}.hit{background:#302008}.note{color:#ffa057}}";
 
@@ -29,8 +29,14 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
     let findings = report.findings();
     let count = match findings.len() {
         0 => "No leaks found".to_owned(),
-        1 => "1 finding".to_owned(),
-        many => format!("{many} findings"),
+        all => {
+            let tiers = [Tier::Proven, Tier::Likely, Tier::Hygiene].map(|tier| {
+                let count = findings.iter().filter(|finding| finding.tier == tier).count();
+                (count > 0).then(|| format!("{count} {}", tier.word()))
+            });
+            let word = if all == 1 { "finding" } else { "findings" };
+            format!("{all} {word}: {}", tiers.into_iter().flatten().collect::<Vec<_>>().join(", "))
+        }
     };
     writeln!(
         out,
@@ -112,9 +118,12 @@ fn excerpt(lines: &[String], steps: &[(usize, &Step)], out: &mut dyn Write) -> i
         last = number;
         let own: Vec<_> = steps.iter().filter(|(_, step)| step.place.position.line as usize == number).collect();
         let class = if own.is_empty() { "line" } else { "line hit" };
-        write!(out, "<span class=\"{class}\"><b>{number}</b>{}</span>", escape(line))?;
+        // Tab stops of the browser would count the number.
+        let line = line.replace('\t', "    ");
+        let indent = line.len() - line.trim_start().len();
+        write!(out, "<span class=\"{class}\"><b>{number}</b>{}</span>", escape(&line))?;
         for (at, step) in own {
-            write!(out, "<span class=\"note\">{}. {}</span>", at + 1, escape(&step.note))?;
+            write!(out, "<span class=\"note\">{}{}. {}</span>", " ".repeat(indent), at + 1, escape(&step.note))?;
         }
     }
     writeln!(out, "</pre>")
