@@ -121,6 +121,9 @@ pub(crate) struct Check {
     /// Exit with 0 even if there are findings
     #[arg(long)]
     pub(crate) exit_zero: bool,
+    /// Look again whenever the source changes
+    #[arg(long, conflicts_with_all = ["fix", "unsafe_fixes", "diff", "write_baseline"])]
+    pub(crate) watch: bool,
 }
 
 /// What to mend.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -340,4 +341,35 @@ fn a_tool_of_go_vet_that_gets_nonsense_says_so() {
         assert_eq!(code(&output), 2, "{text}");
         assert!(text.contains(said), "{text}");
     }
+}
+
+#[test]
+fn watching_looks_again_when_the_source_changes() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gostray"))
+        .args(["check", "--watch", "--format", "concise"])
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut found = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |text: &str| said.by_ref().map(Result::unwrap).find(|line| line.contains(text)).unwrap();
+    until("watching");
+    assert!(found.next().unwrap().unwrap().starts_with("shop.go:10:"));
+    assert!(found.next().unwrap().unwrap().starts_with("shop.go:21:"));
+    // A line more, and nothing else.
+    fs::write(folder.path().join("next"), LEAKY.replacen('\n', "\n\n", 1)).unwrap();
+    fs::rename(folder.path().join("next"), folder.path().join("shop.go")).unwrap();
+    until("watching");
+    assert!(found.next().unwrap().unwrap().starts_with("shop.go:11:"));
+    // What goes wrong is said, and is no end.
+    fs::write(folder.path().join("gostray.toml"), "[check]\nhygeine = true\n").unwrap();
+    until("hygeine");
+    fs::remove_file(folder.path().join("gostray.toml")).unwrap();
+    until("watching");
+    until("watching");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -3,6 +3,7 @@
 mod fix;
 mod git;
 mod vettool;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -22,7 +23,6 @@ use crate::progress::Progress;
 pub(crate) use vettool::answer as answer_vet;
 
 pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
-    let start = Instant::now();
     let base = std::env::current_dir().context("the current folder is gone")?;
     let base = match &args.directory {
         Some(folder) => {
@@ -30,11 +30,19 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
         }
         None => base,
     };
-    let changed = args.known.new_from.as_ref().map(|revision| git::changed(&base, revision)).transpose()?;
+    if args.watch {
+        return watch::run(&folder_of(&base, &args.patterns), || once(args, &base));
+    }
+    once(args, &base)
+}
+
+fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
+    let start = Instant::now();
+    let changed = args.known.new_from.as_ref().map(|revision| git::changed(base, revision)).transpose()?;
     let baseline = args.known.baseline.as_ref().map(|path| read_baseline(path)).transpose()?;
-    let mut found = look(args, &base)?;
+    let mut found = look(args, base)?;
     let mended = if args.fixes.fix || args.fixes.unsafe_fixes || args.fixes.diff {
-        let mended = fix::run(args, &base, &mut found)?;
+        let mended = fix::run(args, base, &mut found)?;
         if args.fixes.diff {
             return Ok(mended);
         }
@@ -44,7 +52,7 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
     };
     let Found { mut report, mut notes } = found;
     if let Some(path) = &args.known.write_baseline {
-        let text = Baseline::of(&report.findings, &base).write();
+        let text = Baseline::of(&report.findings, base).write();
         output::raw_to(Some(path), |out| out.write_all(text.as_bytes()))?;
         anstream::eprintln!("{} findings are known from now on: --baseline {}", report.findings.len(), path.display());
         return Ok(Exit::Clean);
@@ -62,7 +70,7 @@ pub(crate) fn run(args: &Check) -> anyhow::Result<Exit> {
             places.into_iter().any(|place| changed.has(&place.file, place.position.line))
         });
     }
-    let shown = FindingsReport { report: &report, base: &base, elapsed: start.elapsed(), notes: &notes };
+    let shown = FindingsReport { report: &report, base: base, elapsed: start.elapsed(), notes: &notes };
     output::to(args.output.as_deref(), |out| shown.write(format(args.format), out))?;
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         append(Path::new(&path), &shown.github_summary())?;
