@@ -57,7 +57,7 @@ pub struct Suppressed {
 /// Looks for leaks in packages. `progress` hears of every package that is done.
 #[must_use]
 pub fn check(world: &World, packages: &[PackageId], options: &Options, progress: &(dyn Fn() + Sync)) -> Report {
-    let program = Program::new(world, packages);
+    let program = Program::new(world, packages, &options.config.check.owners);
     let mut findings: Vec<Finding> = pool().install(|| {
         let found = packages.par_iter().flat_map_iter(|package| {
             let found = of_package(&program, *package, options);

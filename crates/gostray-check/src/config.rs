@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use gostray_golang::Name;
+use gostray_golang::types::FuncName;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::finding::Tier;
 
@@ -29,6 +32,43 @@ pub struct CheckConfig {
     /// Files and folders to leave out, relative to the file, as in `.gitignore`: `gen/`, `*_mock.go`.
     #[serde(default)]
     pub exclude: Vec<String>,
+    /// Functions that never return, beside those that are found to: `example.com/log.(*Logger).Die`.
+    #[serde(default, deserialize_with = "functions")]
+    pub never_return: Vec<FuncName>,
+    /// What owns goroutines and has to be closed, beside what is known and found.
+    #[serde(default)]
+    pub owners: Vec<Owner>,
+}
+
+/// `[[check.owners]]`: a function that gives what has to be closed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Owner {
+    /// The function.
+    #[serde(deserialize_with = "function")]
+    pub new: FuncName,
+    /// The methods that end what it gives, the usual one first.
+    #[serde(deserialize_with = "names")]
+    pub close: &'static [&'static str],
+}
+
+fn function<'de, D: Deserializer<'de>>(from: D) -> Result<FuncName, D::Error> {
+    String::deserialize(from)?.parse().map_err(D::Error::custom)
+}
+
+fn functions<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<FuncName>, D::Error> {
+    let all = Vec::<String>::deserialize(from)?;
+    all.iter().map(|own| own.parse().map_err(D::Error::custom)).collect()
+}
+
+/// They live as long as the process, as all names do.
+fn names<'de, D: Deserializer<'de>>(from: D) -> Result<&'static [&'static str], D::Error> {
+    let names: Vec<&'static str> =
+        Vec::<String>::deserialize(from)?.iter().map(|name| Name::new(name).as_str()).collect();
+    if names.is_empty() {
+        return Err(D::Error::custom("name a method that closes it"));
+    }
+    Ok(Vec::leak(names))
 }
 
 /// What is wanted of a rule.

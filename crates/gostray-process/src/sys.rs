@@ -44,6 +44,27 @@ pub(crate) fn wait(tid: i32, patiently: bool) -> io::Result<Option<Event>> {
     }
 }
 
+/// Is a thread a zombie, or not there any more? The first thread of a process that was killed is told of by
+/// [`wait`] only once all its other threads were asked for, so waiting for it alone could last for ever.
+pub(crate) fn is_dead(tid: i32) -> bool {
+    let Ok(stat) = std::fs::read(format!("/proc/{tid}/stat")) else { return true };
+    // The state follows the name, which may have anything in it.
+    let state = stat.iter().rposition(|byte| *byte == b')').and_then(|at| stat.get(at + 2));
+    matches!(state, Some(b'Z' | b'X' | b'x') | None)
+}
+
+/// Asks for an event of any thread that is traced, without waiting.
+pub(crate) fn wait_any() -> io::Result<Option<(i32, Event)>> {
+    let mut status = 0;
+    // SAFETY: `status` is a valid place for the result, and outlives the call.
+    let tid = unsafe { libc::waitpid(-1, &raw mut status, libc::__WALL | libc::WNOHANG) };
+    let event = match libc::WIFSTOPPED(status) {
+        true => Event::Stopped { signal: libc::WSTOPSIG(status), event: status >> 16 },
+        false => Event::Ended,
+    };
+    if tid == -1 { Err(io::Error::last_os_error()) } else { Ok((tid > 0).then_some((tid, event))) }
+}
+
 /// A request to `ptrace` that neither reads nor writes our memory.
 pub(crate) fn trace(request: Request, tid: i32, data: usize) -> io::Result<()> {
     // SAFETY: of the requests made (SEIZE, INTERRUPT, SETOPTIONS, SINGLESTEP, DETACH) none takes an

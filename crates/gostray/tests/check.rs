@@ -228,6 +228,62 @@ fn the_configuration_switches_rules_and_names_wrong_keys() {
 }
 
 #[test]
+fn the_configuration_knows_what_never_returns_and_what_has_to_be_closed() {
+    let text = r#"package shop
+
+func load(id string) string {
+	item := make(chan string)
+	go func() {
+		item <- id
+	}()
+	if id == "" {
+		die("no id")
+		return ""
+	}
+	return <-item
+}
+
+// How it ends is out of sight.
+func die(why string)
+
+type bus struct{}
+
+func (bus) Stop() {}
+
+func (bus) Drain() {}
+
+func subscribe() *bus { return nil }
+
+func listen(short bool) {
+	all := subscribe()
+	if short {
+		return
+	}
+	all.Drain()
+}
+"#;
+    let folder = module(&[("shop.go", text)]);
+    let found = || stdout(&gostray(folder.path(), &["check", "--format", "concise"]));
+    let without = found();
+    assert!(without.contains("GS101") && !without.contains("GS502"), "{without}");
+    let config = folder.path().join("gostray.toml");
+    let wanted = "[check]\nnever-return = [\"example.com/shop.die\"]\n\n\
+                  [[check.owners]]\nnew = \"example.com/shop.subscribe\"\nclose = [\"Stop\", \"Drain\"]\n";
+    fs::write(&config, wanted).unwrap();
+    let with = found();
+    assert!(!with.contains("GS101") && with.contains("shop.go:27:9: all is not closed"), "{with}");
+    for (key, said) in [
+        ("never-return = [\"die\"]", "is no function: write example.com/log.Die"),
+        ("owners = [{ new = \"a.b\", close = [] }]", "name a method that closes it"),
+    ] {
+        fs::write(&config, format!("[check]\n{key}\n")).unwrap();
+        let output = gostray(folder.path(), &["check"]);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(code(&output) == 2 && error.contains(said), "{error}");
+    }
+}
+
+#[test]
 fn only_new_lines_are_reported_where_that_is_asked_for() {
     let folder = module(&[("shop.go", LEAKY)]);
     let git = |args: &[&str]| {

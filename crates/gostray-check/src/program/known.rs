@@ -1,8 +1,8 @@
 //! Functions of the standard library, and a few beside it, that mean something to goroutines.
 
-use gostray_golang::ast::{Ast, DeclKind, ExprId, ExprKind};
+use gostray_golang::Name;
 use gostray_golang::package::World;
-use gostray_golang::types::{FuncId, Type};
+use gostray_golang::types::{FuncId, FuncName, Type};
 
 /// What a call means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,26 +33,8 @@ pub(crate) enum Known {
 
 /// The names of a function: the path of its package, the type it is a method of, its own.
 pub(crate) fn names(world: &World, function: FuncId) -> Option<(&'static str, Option<&'static str>, &'static str)> {
-    let source = world.file(function.file);
-    let ast = &source.file.ast;
-    let DeclKind::Func(decl) = ast[function.decl].kind else { return None };
-    let receiver = decl.receiver.and_then(|receiver| {
-        let field = ast.at(receiver.fields, 0)?;
-        type_name(ast, ast[field].ty)
-    });
-    let path = world.package(function.file.package).path.as_str();
-    Some((path, receiver, ast.name(decl.name)?.as_str()))
-}
-
-fn type_name(ast: &Ast, mut ty: ExprId) -> Option<&'static str> {
-    loop {
-        ty = match ast[ty].kind {
-            ExprKind::Star(inner) | ExprKind::Paren(inner) => inner,
-            ExprKind::Index { x, .. } => x,
-            ExprKind::Ident(name) => return Some(name.as_str()),
-            _ => return None,
-        };
-    }
+    let own = FuncName::of(world, function)?;
+    Some((own.package.as_str(), own.receiver.map(Name::as_str), own.name.as_str()))
 }
 
 /// What a call of a declared function means.

@@ -31,6 +31,7 @@ pub(crate) use tree::{Cell, Origin, Parent, Tree, parameters, select_of};
 pub(crate) use usage::{Usage, usage};
 pub(crate) use value::{Operation, Trail, follow, follow_cell};
 
+use crate::config::Owner;
 use crate::finding::Place;
 use crate::lock::Memo;
 
@@ -75,6 +76,8 @@ pub(crate) struct Starter {
 #[derive(Debug)]
 pub(crate) struct Program<'w> {
     pub(crate) world: &'w World,
+    /// What the project says owns goroutines.
+    pub(crate) owners: &'w [Owner],
     /// The packages that are looked at, all of whose functions were read.
     own: FxHashSet<PackageId>,
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
@@ -94,9 +97,10 @@ pub(crate) struct Body<'p> {
 }
 
 impl<'w> Program<'w> {
-    pub(crate) fn new(world: &'w World, packages: &[PackageId]) -> Self {
+    pub(crate) fn new(world: &'w World, packages: &[PackageId], owners: &'w [Owner]) -> Self {
         Self {
             world,
+            owners,
             own: packages.iter().copied().collect(),
             trees: Mutex::default(),
             locks: Memo::default(),

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use crate::ast::{Body, DeclKind, ExprId, ExprKind};
 use crate::flow::{Exit, Graph};
 use crate::package::World;
-use crate::types::{Builtin, FileTypes, FuncId, Object, Task, unless_running};
+use crate::types::{Builtin, FileTypes, FuncId, FuncName, Object, Task, unless_running};
 
 /// How a call ends that does not return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,6 +87,11 @@ fn of_function(world: &World, function: FuncId, depth: u32) -> Option<Ending> {
         && let Some((_, _, ending)) = KNOWN.iter().find(|(path, known, _)| package.path == *path && name == *known)
     {
         return Some(*ending);
+    }
+    if !world.never_return.is_empty()
+        && FuncName::of(world, function).is_some_and(|own| world.never_return.contains(&own))
+    {
+        return Some(Ending::Process);
     }
     if let Some(known) = world.endings.get(&function) {
         return known;

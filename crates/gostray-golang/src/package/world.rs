@@ -17,7 +17,7 @@ use crate::package::scope::scope;
 use crate::package::{FileId, Package, PackageId, SourceFile};
 use crate::parser::Bodies;
 use crate::pool::pool;
-use crate::types::{FileTypes, FuncId, Table, Tables};
+use crate::types::{FileTypes, FuncId, FuncName, Table, Tables};
 
 /// Something that could not be read, and is missing from what is known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +38,8 @@ pub struct World {
     pub workspace: Workspace,
     /// What they are built for.
     pub context: Context,
+    /// Functions that never return, beside those that are found to.
+    pub never_return: Vec<FuncName>,
     packages: boxcar::Vec<Package>,
     imports: Mutex<Imports>,
     notes: Mutex<BTreeSet<Note>>,
@@ -57,6 +59,7 @@ impl World {
         Self {
             workspace,
             context,
+            never_return: Vec::new(),
             packages: boxcar::Vec::new(),
             imports: Mutex::default(),
             notes: Mutex::default(),

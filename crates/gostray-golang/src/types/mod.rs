@@ -14,6 +14,7 @@
 
 mod constant;
 mod declared;
+mod func_name;
 mod generic;
 mod infer;
 mod select;
@@ -27,6 +28,7 @@ use crate::ast::{ChanDir, DeclId, ExprId, SpecId};
 use crate::name::Name;
 use crate::package::{FileId, PackageId};
 
+pub use func_name::{FuncName, FuncNameError};
 pub use infer::FileTypes;
 pub use select::{Selected, Selection};
 pub(crate) use tables::{Table, Tables, Task, unless_running};

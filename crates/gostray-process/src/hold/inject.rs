@@ -1,5 +1,7 @@
 //! Having a thread that stands still make a system call.
 
+use std::time::Duration;
+
 use memchr::memmem;
 use nix::libc;
 
@@ -15,6 +17,10 @@ use crate::sys::{self, Event, Registers};
 const PIECE: u64 = 1 << 20;
 /// A thread that is traced stops for other reasons, too; more often than this something is wrong.
 const MAX_STOPS: u32 = 1000;
+/// A system call that is short is over before a thread of ours would wake from a sleep.
+const SPINS: u32 = 200;
+/// How often a longer one is asked for.
+const STEP: Duration = Duration::from_micros(50);
 
 /// The address of an instruction that makes a system call. Any will do: the thread is stopped again
 /// right behind it.
@@ -65,7 +71,7 @@ pub(crate) fn system_call(
 fn step_over(stopped: &mut Stopped, tid: i32, made: &mut Option<i32>) -> Result<(), Failure> {
     for _ in 0..MAX_STOPS {
         sys::trace(libc::PTRACE_SINGLESTEP, tid, 0).map_err(failed)?;
-        match sys::wait(tid, true).map_err(failed)? {
+        match wait(tid)? {
             Some(Event::Stopped { signal: libc::SIGTRAP, event: 0 }) => return Ok(()),
             Some(Event::Stopped { event, .. }) if is_new_process(event) => {
                 *made = i32::try_from(sys::event_message(tid).map_err(failed)?).ok();
@@ -75,6 +81,19 @@ fn step_over(stopped: &mut Stopped, tid: i32, made: &mut Option<i32>) -> Result<
         }
     }
     Err(Failure::Failed { errno: libc::EIO })
+}
+
+/// Waits for what a thread does that was let go, which takes as long as it takes; or until it is dead.
+fn wait(tid: i32) -> Result<Option<Event>, Failure> {
+    for spin in 0u32.. {
+        match sys::wait(tid, false).map_err(failed)? {
+            Some(event) => return Ok(Some(event)),
+            None if spin < SPINS => std::thread::yield_now(),
+            None if sys::is_dead(tid) => return Ok(None),
+            None => std::thread::sleep(STEP),
+        }
+    }
+    Ok(None)
 }
 
 fn is_new_process(event: i32) -> bool {

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::libc;
@@ -164,6 +165,7 @@ impl Keeper {
             (None, Ok(result)) => return Err(Failure::Fork { errno: i32::try_from(-result).unwrap_or(libc::EIO) }),
             (made, Err(failure)) => {
                 // It was made, and something went wrong since: it must not run.
+                let made = made.or_else(|| if failure == Failure::Gone { self.orphan() } else { None });
                 self.copy = made.map(|pid| ForkedCopy::new(pid, instruction, max_copy));
                 drop(stopped);
                 let _ = self.drop_copy();
@@ -180,6 +182,21 @@ impl Keeper {
         ends_with_us.map_err(failed)?;
         let threads = held.into_iter().map(|(thread, _)| thread).collect();
         Ok(Reply::Forked { pid: u32::try_from(copy).unwrap_or(0), threads, pause })
+    }
+
+    /// The copy of a process that was killed after it had made it, and before it could say so.
+    fn orphan(&self) -> Option<i32> {
+        let deadline = Instant::now() + UNDO;
+        while Instant::now() < deadline {
+            match sys::wait_any() {
+                Ok(Some((tid, Event::Stopped { .. }))) if !is_thread(self.pid, tid) => return Some(tid),
+                Ok(Some(_)) => {}
+                Ok(None) => std::thread::sleep(Duration::from_millis(1)),
+                // Nothing is traced any more.
+                Err(_) => return None,
+            }
+        }
+        None
     }
 
     /// Ends a copy that costs too much.
@@ -247,6 +264,10 @@ impl ForkedCopy {
             while !matches!(sys::wait(self.pid, true), Ok(Some(Event::Ended)) | Err(_)) {}
         }
     }
+}
+
+fn is_thread(pid: u32, tid: i32) -> bool {
+    Path::new(&format!("/proc/{pid}/task/{tid}")).exists()
 }
 
 /// The bytes that a copy has for itself: those that the process has written since, and so had copied.

@@ -85,6 +85,10 @@ impl Stopped {
                     self.threads.remove(&tid);
                     return Ok(true);
                 }
+                None if Instant::now() >= deadline && sys::is_dead(tid) => {
+                    self.threads.remove(&tid);
+                    return Ok(true);
+                }
                 None if Instant::now() >= deadline => return Ok(false),
                 None if spin % SPINS == SPINS - 1 => std::thread::yield_now(),
                 None => std::hint::spin_loop(),

@@ -34,6 +34,7 @@
 
 use std::sync::PoisonError;
 
+use gostray_golang::Name;
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::types::{FuncId, Selected, Type, VarId};
 
@@ -63,6 +64,14 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let known = RESOURCES.iter().find(|resource| {
             resource.package == names.0 && resource.receiver == names.1 && resource.functions.contains(&names.2)
         });
+        let own = body.program.owners.iter().find(|owner| {
+            let maker = owner.new;
+            (maker.package.as_str(), maker.receiver.map(Name::as_str), maker.name.as_str()) == names
+        });
+        if let Some(owner) = own {
+            open(body, call, owner.close, "what it owns", None, found);
+            continue;
+        }
         match known {
             Some(resource) if resource.until.is_some_and(|until| minor(body) >= until) => {}
             Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),

@@ -101,7 +101,8 @@ pub(super) fn look(args: &Check, base: &Path) -> anyhow::Result<Found> {
     let mut context = Context::default();
     context.tags.extend(args.tags.iter().flat_map(|tags| tags.split([',', ' '])).map(str::to_owned));
     let tests = args.tests.or(config.check.tests).unwrap_or(true);
-    let world = World::new(workspace, context);
+    let mut world = World::new(workspace, context);
+    world.never_return.clone_from(&config.check.never_return);
     let packages = world.load(&folders, tests, &|| {});
     progress.say("looking for leaks");
     let hygiene = args.hygiene || config.check.hygiene == Some(true);
