@@ -70,7 +70,7 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
             places.into_iter().any(|place| changed.has(&place.file, place.position.line))
         });
     }
-    let shown = FindingsReport { report: &report, base: base, elapsed: start.elapsed(), notes: &notes };
+    let shown = FindingsReport { report: &report, base, elapsed: start.elapsed(), notes: &notes };
     output::to(args.output.as_deref(), |out| shown.write(format(args.format), out))?;
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         append(Path::new(&path), &shown.github_summary())?;
