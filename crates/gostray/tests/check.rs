@@ -429,3 +429,55 @@ fn watching_looks_again_when_the_source_changes() {
     child.kill().unwrap();
     child.wait().unwrap();
 }
+
+#[test]
+fn what_may_be_meant_or_may_not_happen_is_not_proven() {
+    let text = r#"package shop
+
+import "time"
+
+func park() {
+	forever := make(chan int)
+	<-forever
+}
+
+func soon(ready func() bool) {
+	late := make(chan string)
+	timer := time.AfterFunc(time.Second, func() { late <- "late" })
+	if ready() {
+		timer.Stop()
+		return
+	}
+	<-late
+}
+
+func some(events chan int) int {
+	big := make(chan int)
+	go func() {
+		for event := range events {
+			if event > 100 {
+				big <- event
+			}
+		}
+	}()
+	return <-big
+}
+
+func all(events chan int) int {
+	copied := make(chan int)
+	go func() {
+		for event := range events {
+			copied <- event
+		}
+	}()
+	return <-copied
+}
+"#;
+    let folder = module(&[("shop.go", text)]);
+    let json = stdout(&gostray(folder.path(), &["check", "--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let found = json["findings"].as_array().unwrap().iter();
+    let found: Vec<String> =
+        found.map(|own| format!("{} {} {}", own["line"], own["rule"], own["tier"]).replace('"', "")).collect();
+    assert_eq!(found, ["7 GS106 likely", "12 GS101 likely", "25 GS114 likely", "36 GS114 proven"]);
+}

@@ -377,8 +377,61 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         is_certain: (sends < MANY || room == 0)
             && watch.supply.skipped.is_empty()
             && is_counted(story)
+            && !may_be_stopped(story, goroutine)
+            && !(shape == Shape::StuckProducer && picks(story, deed))
             && !leaves_by_counting(owner, way_conditions),
     })
+}
+
+/// Is a goroutine started by a timer that somebody keeps, and may have stopped?
+fn may_be_stopped(story: &Story<'_>, goroutine: &Goroutine) -> bool {
+    let (spawner, call) = goroutine.spawn();
+    let spawner = story.owner.program.body(spawner);
+    spawner.known(call) == Some(Known::Later)
+        && !matches!(spawner.tree.around(spawner.ast(), call), crate::program::Parent::Stmt(stmt)
+            if matches!(spawner.ast()[stmt].kind, StmtKind::Expr(_)))
+}
+
+/// Does a loop over a channel send only for some of what it receives? Then it may have sent its last.
+fn picks(story: &Story<'_>, deed: &Deed) -> bool {
+    struct Picks<'b, 'p> {
+        body: &'b Body<'p>,
+        channel: ExprId,
+        over: ExprId,
+        head: Option<BlockId>,
+    }
+    impl Watch for Picks<'_, '_> {
+        /// In a round that has not sent yet.
+        type State = bool;
+
+        fn start(&self) -> bool {
+            false
+        }
+
+        fn event(&self, state: bool, event: &Event) -> Option<bool> {
+            let ast = self.body.ast();
+            let sends = matches!(event.what, What::Send { channel }
+                if ast.unparen(channel) == ast.unparen(self.channel));
+            (!(sends && state)).then_some(state)
+        }
+
+        fn edge(&self, state: bool, from: BlockId, edge: Edge) -> Option<bool> {
+            Some(state || Some(from) == self.head && edge == Edge::Element)
+        }
+
+        fn is_found(&self, _state: &bool, _exit: Exit) -> bool {
+            false
+        }
+
+        fn is_found_before(&self, state: &bool, event: &Event) -> bool {
+            *state && matches!(event.what, What::Range { channel } if channel == self.over)
+        }
+    }
+    let body = story.owner.program.body(deed.operation.body);
+    let Some(stmt) = loop_around(&body, deed.operation.expr) else { return false };
+    let StmtKind::Range(range) = body.ast()[stmt].kind else { return false };
+    let channel = deed.operation.expr;
+    search(&body, &Picks { body: &body, channel, over: range.x, head: head(&body, stmt) }).is_some()
 }
 
 /// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
@@ -650,7 +703,8 @@ pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Strande
                     deed: own,
                     way: None,
                     sends: 0,
-                    is_certain: true,
+                    // Who makes a channel and waits for it in the same breath may mean to wait for ever.
+                    is_certain: !own.links.is_empty() || story.deeds.len() > 1,
                 })
             }
         };
