@@ -87,7 +87,7 @@ fn run(go: &Toolchain, source: &Path, folder: &Path, wants: bool) -> u64 {
     loop {
         let pid = running.0.id().to_string();
         let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
-            .args(["prove", &pid, "--format", "json", "--exit-zero"])
+            .args(["prove", &pid, "--format", "json", "--exit-zero", "--max-pause", "30s"])
             .output()
             .unwrap();
         let json: serde_json::Value = serde_json::from_slice(&output.stdout)
