@@ -30,7 +30,8 @@ fn shop(folder: &Path) -> PathBuf {
 
 fn prove(pid: u32) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
-    command.args(["prove", &pid.to_string(), "--format", "json"]);
+    // A machine that is busy may take its time to stop a process.
+    command.args(["prove", &pid.to_string(), "--format", "json", "--max-pause", "30s"]);
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
