@@ -13,9 +13,8 @@ const PIECE: u64 = 4 << 20;
 /// The size of a chunk of the runtime's own memory (`persistentChunkSize`).
 const CHUNK: u64 = 256 << 10;
 const MAX_CHUNKS: usize = 1 << 20;
-/// A span has fewer objects; and fewer words than that are no queue for certain.
-const MAX_OBJECTS: u64 = 1024;
-const MIN_QUEUE: usize = 8;
+/// The sizes that queues of spans have, in words: at least a page.
+const QUEUE_WORDS: std::ops::RangeInclusive<u64> = 512..=1 << 28;
 
 /// Every word that is the address of an object, and where it lies; but not in `unused`.
 pub(crate) fn read(
@@ -27,6 +26,8 @@ pub(crate) fn read(
     unused: Vec<Range<u64>>,
 ) -> Result<Vec<(u64, u64)>, String> {
     let mut nothing = runtime_chunks(memory, &globals.chunks);
+    let queues: Vec<_> = nothing.iter().flat_map(|chunk| span_queues(memory, chunk, heap)).collect();
+    nothing.extend(queues);
     nothing.extend(unused);
     let mut found = Vec::new();
     for mapping in mappings.iter().filter(|mapping| mapping.writable && !mapping.is_kernels()) {
@@ -78,9 +79,6 @@ fn read_piece(
         return read_pages(memory, start, end, attached, heap, nothing, found);
     };
     for (page, bytes) in (start..).step_by(PAGE as usize).zip(bytes.chunks(PAGE as usize)) {
-        if is_queue_of_spans(bytes, heap) {
-            continue;
-        }
         for (at, bytes) in (page..).step_by(8).zip(bytes.chunks_exact(8)) {
             let value = word(bytes, 0);
             if heap.object(value).is_some() && !is_gos(at) {
@@ -91,14 +89,27 @@ fn read_piece(
     Ok(())
 }
 
-/// Does a page hold nothing but places where spans begin? The collector of Go 1.26 and later keeps such
-/// queues outside the heap; no C program has pages full of what lies first in a span.
-fn is_queue_of_spans(page: &[u8], heap: &Heap<'_>) -> bool {
-    let mut words = page.chunks_exact(8).map(|bytes| word(bytes, 0)).filter(|word| *word != 0).peekable();
-    // With the number of an object in the lower bits.
-    words.peek().is_some()
-        && words.all(|word| word % crate::heap::PAGE < MAX_OBJECTS && heap.has_arena(word))
-        && page.chunks_exact(8).filter(|bytes| word(bytes, 0) != 0).count() >= MIN_QUEUE
+/// Where the collector queues spans, since Go 1.26: memory of its own, outside the heap, full of what lies first
+/// in a span. A record of each queue lies among the runtime's: `spanSPMC` in `runtime/mgcmark_greenteagc.go`.
+fn span_queues(memory: &dyn Memory, chunk: &Range<u64>, heap: &Heap<'_>) -> Vec<Range<u64>> {
+    const DEAD: usize = 16;
+    const HEAD: usize = 32;
+    const CAPACITY: usize = 40;
+    const RING: usize = 48;
+    let Ok(bytes) = memory.bytes(chunk.start, chunk.end - chunk.start) else { return Vec::new() };
+    let queue = |record: &[u8]| {
+        let (capacity, ring) = (word(record, CAPACITY), word(record, RING));
+        let (head, tail) = (word(record, HEAD) & 0xffff_ffff, word(record, HEAD) >> 32);
+        let is_one = QUEUE_WORDS.contains(&capacity)
+            && capacity.is_power_of_two()
+            && record[DEAD] <= 1
+            && tail.wrapping_sub(head) & 0xffff_ffff <= capacity
+            && ring != 0
+            && ring % PAGE == 0
+            && !heap.has_arena(ring);
+        is_one.then(|| ring..ring.saturating_add(capacity * 8))
+    };
+    (0..bytes.len().saturating_sub(RING + 7)).step_by(8).filter_map(|at| queue(&bytes[at..at + RING + 8])).collect()
 }
 
 /// What is mapped need not exist: a file that was cut, memory of a device. What the process has and
