@@ -16,6 +16,21 @@ pub struct Config {
     /// `[check]`
     #[serde(default)]
     pub check: CheckConfig,
+    /// `[test]`
+    #[serde(default)]
+    pub test: TestConfig,
+}
+
+/// `[test]`: what `gostray test` shall do in this module.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TestConfig {
+    /// So long a test's goroutines may go on after it: `1s`.
+    pub settle: Option<String>,
+    /// Goroutines with one of these functions on their stack, or started by it, are meant to stay:
+    /// `example.com/metrics.(*Reporter).run`.
+    #[serde(default)]
+    pub ignore: Vec<String>,
 }
 
 /// `[check]`

@@ -40,7 +40,7 @@ mod worker;
 
 pub use baseline::{Baseline, BaselineError};
 pub use check::{Options, Report, Suppressed, check};
-pub use config::{CheckConfig, Config, ConfigError, Owner, RuleSetting};
+pub use config::{CheckConfig, Config, ConfigError, Owner, RuleSetting, TestConfig};
 pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};
 pub use fix::{Change, Plan, plan};
 pub use rules::{RULES, Rule, rule};

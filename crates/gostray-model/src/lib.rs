@@ -33,7 +33,7 @@ pub use function::FunctionName;
 pub use group::{Group, Grouping, Variant, group_by, groups};
 pub use operation::Operation;
 pub use record::{Age, Record, Status};
-pub use signature::Signature;
+pub use signature::{Signature, blocked_frame, start_function};
 pub use snapshot::{Ancestor, Fact, Note, NoteKind, Snapshot, Target, TargetKind};
 pub use std_packages::is_std_package;
 pub use tables::{Frame, FrameId, Labels, LabelsId, Stack, StackId, StatusId, Tables};

@@ -75,13 +75,15 @@ impl<'a> Signer<'a> {
 }
 
 /// The function a goroutine was started with: its outermost frame. `None` for an empty stack.
-pub(crate) fn start_function<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
+#[must_use]
+pub fn start_function<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
     tables.visible(stack).next_back()
 }
 
 /// Where a goroutine is blocked, as its developer would say: the first frame outside the standard
 /// library; in a goroutine that is all standard library, the function it was started with.
-pub(crate) fn blocked_frame<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
+#[must_use]
+pub fn blocked_frame<'a>(tables: &'a Tables, stack: &'a Stack) -> Option<&'a Frame> {
     tables
         .visible(stack)
         .find(|frame| !FunctionName::new(&frame.function).is_std())

@@ -94,9 +94,20 @@ impl Attached {
         Ok(goroutines)
     }
 
-    /// Does the program use C?
+    /// May there be C that knows of objects? The race detector is C, too, and notes the addresses of channels; but
+    /// it gives none of them back to Go. So a program with it counts only if it has other C than that and the
+    /// standard library's, which keeps nothing.
     pub(crate) fn uses_c(&self) -> bool {
-        self.image.modules.iter().any(|module| module.functions.has_package("runtime/cgo"))
+        let has = |package| self.image.modules.iter().any(|module| module.functions.has_package(package));
+        // Calls C without cgo.
+        if has("github.com/ebitengine/purego") {
+            return true;
+        }
+        if !has("runtime/cgo") {
+            return false;
+        }
+        let is_race = self.image.modules.iter().any(|module| module.functions.has_name("runtime.racefuncenter"));
+        !is_race || self.image.modules.iter().any(|module| module.functions.calls_c(&["net", "os/user", "runtime/cgo"]))
     }
 
     /// Does the runtime keep it for itself? `debug=2` leaves those out, too.

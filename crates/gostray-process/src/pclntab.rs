@@ -142,6 +142,23 @@ impl Functions {
         memchr::memmem::find(&self.names, format!("\0{package}.").as_bytes()).is_some()
     }
 
+    /// Is there a function of that name?
+    pub(crate) fn has_name(&self, name: &str) -> bool {
+        memchr::memmem::find(&self.names, format!("\0{name}\0").as_bytes()).is_some()
+    }
+
+    /// Is there a package that calls C functions or is called by C, except some? `import "C"` gives it functions
+    /// with such names.
+    pub(crate) fn calls_c(&self, except: &[&str]) -> bool {
+        let marks = ["._Cfunc_", "._C2func_", "._cgoexp_", "._cgoexpwrap_", "._Cmacro_"];
+        marks.iter().any(|mark| {
+            memchr::memmem::find_iter(&self.names, mark).any(|at| {
+                let start = memchr::memrchr(0, &self.names[..at]).map_or(0, |zero| zero + 1);
+                !except.iter().any(|package| *package.as_bytes() == self.names[start..at])
+            })
+        })
+    }
+
     /// The function of a name.
     pub(crate) fn by_name(&self, name: &str) -> Option<Function> {
         self.index

@@ -17,7 +17,7 @@ const SCHEMA: &str = "gostray.snapshot/v1";
 /// The goroutines of one process at one instant, grouped and judged.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "gostray.snapshot/v1")]
-struct SnapshotJson {
+pub(crate) struct SnapshotJson {
     /// Always `gostray.snapshot/v1`.
     schema: &'static str,
     /// The process.
@@ -27,16 +27,63 @@ struct SnapshotJson {
     /// How long the process was held up for it, in nanoseconds.
     pause_ns: u64,
     /// Is nothing known to be missing?
-    complete: bool,
+    pub(crate) complete: bool,
     /// What is missing, what to be wary of, and how each fact was got.
     notes: Vec<String>,
     /// How many goroutines the snapshot holds.
-    goroutines: u64,
+    pub(crate) goroutines: u64,
     /// The groups, most suspicious first.
-    groups: Vec<GroupJson>,
+    pub(crate) groups: Vec<GroupJson>,
     /// In a diff: the snapshot that this one is compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<BeforeJson>,
+    /// Of `gostray test`: how the package did whose tests left these goroutines behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tests: Option<TestsJson>,
+}
+
+/// How a package did.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TestsJson {
+    /// `passed`, `failed`, `build failed` or `interrupted`.
+    pub(crate) status: &'static str,
+    /// How long it ran, as `go test` says it; 0 from the cache.
+    pub(crate) elapsed_ms: u64,
+    /// The result is from the cache of `go test`.
+    pub(crate) cached: bool,
+    /// Tests that passed, subtests included.
+    pub(crate) passed: usize,
+    /// Tests that failed.
+    pub(crate) failed: usize,
+    /// Tests that were skipped.
+    pub(crate) skipped: usize,
+    /// Why it could not be seen whether its tests leave something behind.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) not_checked: Option<String>,
+}
+
+/// Of `gostray test`: whose goroutines these are.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct TestLeakJson {
+    /// The test, with its subtest; empty where it is none's.
+    pub(crate) name: String,
+    /// `test`, `package` (they were there before the tests) or `unknown`.
+    pub(crate) origin: &'static str,
+    /// For how long they were seen after their test had ended, in nanoseconds.
+    pub(crate) stayed_ns: u64,
+    /// They ended before the last test did.
+    pub(crate) ended: bool,
+    /// They fail the run.
+    pub(crate) is_new: bool,
+    /// Why they don't: who knows them, or says that they are meant to stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) accepted: Option<String>,
+    /// The rule of `check` that is about the same statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rule: Option<String>,
+    /// What it would do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fix: Option<String>,
 }
 
 /// A process; what the source does not tell is empty or 0.
@@ -71,7 +118,7 @@ struct BeforeJson {
 
 /// Goroutines of one kind that share a verdict.
 #[derive(Serialize, JsonSchema)]
-struct GroupJson {
+pub(crate) struct GroupJson {
     /// The identity of the kind, 16 hex digits; the same across deploys and Go upgrades.
     signature: String,
     /// How many goroutines.
@@ -110,6 +157,9 @@ struct GroupJson {
     /// With `--goroutines`: each of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     members: Vec<MemberJson>,
+    /// Of `gostray test`: whose they are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) test: Option<TestLeakJson>,
 }
 
 /// A fact.
@@ -214,7 +264,7 @@ fn write(json: &SnapshotJson, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out)
 }
 
-fn head(snapshot: &Snapshot) -> SnapshotJson {
+pub(crate) fn head(snapshot: &Snapshot) -> SnapshotJson {
     SnapshotJson {
         schema: SCHEMA,
         target: target(&snapshot.target),
@@ -225,6 +275,7 @@ fn head(snapshot: &Snapshot) -> SnapshotJson {
         goroutines: snapshot.goroutines(),
         groups: Vec::new(),
         before: None,
+        tests: None,
     }
 }
 
@@ -241,7 +292,7 @@ fn target(target: &Target) -> TargetJson {
     }
 }
 
-fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
+pub(crate) fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
     let Judged { group, judgement } = judged;
     let tables = &snapshot.tables;
     let stack = |stack: &gostray_model::Stack| stack.frames.iter().map(|id| place(Some(tables.frame(*id)))).collect();
@@ -278,6 +329,7 @@ fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
         change: None,
         count_before: None,
         members: Vec::new(),
+        test: None,
     }
 }
 

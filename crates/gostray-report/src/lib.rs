@@ -11,6 +11,7 @@ mod json;
 mod processes;
 mod style;
 mod table;
+mod tests;
 mod words;
 
 use std::io;
@@ -22,6 +23,7 @@ use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 pub use findings::{FindingsFormat, FindingsReport, findings_schema};
 pub use json::snapshot_schema;
 pub use processes::{ProcessRow, write_processes, write_processes_json};
+pub use tests::{TestsFormat, TestsReport};
 
 /// A way to show results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Say what a rule means, why, and what to do instead
     Rule(RuleArgs),
+    /// Run go test, and name the tests that leave goroutines behind
+    Test(Test),
     /// Group and judge the goroutines of a service, a process or a saved dump
     Inspect(Inspect),
     /// Prove which goroutines of a process can never run again, and show who holds the others
@@ -170,6 +172,64 @@ pub(crate) struct Known {
     /// Report only what is on lines that changed since a revision of Git
     #[arg(long, value_name = "REV")]
     pub(crate) new_from: Option<String>,
+}
+
+/// Run go test, and name the tests that leave goroutines behind.
+///
+/// Nothing of the module is changed: the tests run as go test runs them, with its cache, and what each of
+/// them leaves behind is looked at from outside when it has ended. What can never run again is proven.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray test\n  \
+    gostray test ./internal/... -- -race -count=1\n  \
+    gostray test -race -run '^TestFetch$' ./internal/user\n  \
+    gostray test --write-baseline leaks.json && gostray test --baseline leaks.json")]
+pub(crate) struct Test {
+    /// Packages, as go test takes them
+    #[arg(value_name = "PACKAGES")]
+    pub(crate) packages: Vec<String>,
+    /// Go to this folder first
+    #[arg(long = "directory", short = 'C', value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// So long a test's goroutines may go on after it [default: 1s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) settle: Option<std::time::Duration>,
+    /// Run tests that leave something behind again so often: what is not seen again and not proven fails nothing
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) rerun: usize,
+    /// Don't fail for what this file knows
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Option<PathBuf>,
+    /// Write what was left behind to a file for --baseline
+    #[arg(long, value_name = "FILE")]
+    pub(crate) write_baseline: Option<PathBuf>,
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t = TestFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: TestFormat,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 0 even if goroutines are left behind
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    /// Flags of go test
+    #[arg(last = true, value_name = "GO TEST FLAGS")]
+    pub(crate) flags: Vec<String>,
+}
+
+/// A way to show tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TestFormat {
+    /// For people
+    Full,
+    /// gostray.snapshot/v1, one a package and line
+    Json,
+    /// JUnit XML
+    Junit,
+    /// Workflow commands of GitHub Actions
+    Github,
+    /// One page for a browser
+    Html,
 }
 
 /// Say what a rule means, why, and what to do instead.
@@ -437,21 +497,84 @@ pub(crate) struct Endpoint {
 }
 
 /// Go's own flags have one dash; takes the ones we share.
-pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> impl Iterator<Item = OsString> {
-    let mut is_ps = false;
-    args.map(move |arg| match arg.to_str() {
-        Some("ps") => {
-            is_ps = true;
-            arg
+pub(crate) fn go_flags(args: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = args.collect();
+    let command = args.iter().skip(1).find_map(|arg| arg.to_str().filter(|arg| !arg.starts_with('-')));
+    if command == Some("test") {
+        return go_test_flags(args);
+    }
+    let json = if command == Some("ps") { "--json" } else { "--format=json" };
+    for arg in &mut args {
+        match arg.to_str() {
+            Some("-json") => *arg = json.into(),
+            Some(flag @ ("-focus" | "-ignore" | "-help" | "-version" | "-tags" | "-tests")) => {
+                *arg = format!("-{flag}").into();
+            }
+            Some(flag) if ["-focus=", "-ignore=", "-tags=", "-tests="].iter().any(|own| flag.starts_with(own)) => {
+                *arg = format!("-{flag}").into();
+            }
+            _ => {}
         }
-        Some("-json") if is_ps => "--json".into(),
-        Some("-json") => "--format=json".into(),
-        Some(flag @ ("-focus" | "-ignore" | "-help" | "-version" | "-tags" | "-tests")) => format!("-{flag}").into(),
-        Some(flag) if ["-focus=", "-ignore=", "-tags=", "-tests="].iter().any(|own| flag.starts_with(own)) => {
-            format!("-{flag}").into()
+    }
+    args
+}
+
+/// Flags of `go test` without a value.
+const GO_TEST_SWITCHES: [&str; 17] = [
+    "-a",
+    "-asan",
+    "-benchmem",
+    "-cover",
+    "-failfast",
+    "-fullpath",
+    "-json",
+    "-linkshared",
+    "-modcacherw",
+    "-msan",
+    "-n",
+    "-race",
+    "-short",
+    "-trimpath",
+    "-v",
+    "-work",
+    "-x",
+];
+
+/// Who is used to `go test` writes its flags before the packages, too: they go where they belong.
+fn go_test_flags(args: Vec<OsString>) -> Vec<OsString> {
+    let (mut ours, mut flags) = (Vec::new(), Vec::new());
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        let text = arg.to_str().unwrap_or_default();
+        let is_ours = !text.starts_with('-') || text.starts_with("--") || matches!(text, "-" | "-C" | "-o" | "-h");
+        match text {
+            "--" => {
+                flags.extend(args);
+                break;
+            }
+            "-args" => {
+                flags.push(arg);
+                flags.extend(args);
+                break;
+            }
+            "-C" | "-o" => {
+                ours.push(arg);
+                ours.extend(args.next());
+            }
+            "-help" | "-version" => ours.push(format!("-{text}").into()),
+            _ if is_ours => ours.push(arg),
+            _ => {
+                let has_value = !text.contains('=') && !GO_TEST_SWITCHES.contains(&text);
+                flags.push(arg);
+                flags.extend(if has_value { args.next() } else { None });
+            }
         }
-        _ => arg,
-    })
+    }
+    if !flags.is_empty() {
+        ours.push("--".into());
+        ours.extend(flags);
+    }
+    ours
 }
 
 fn parse_grouping(text: &str) -> Result<gostray_model::Grouping, String> {
@@ -470,7 +593,7 @@ fn parse_grouping(text: &str) -> Result<gostray_model::Grouping, String> {
 }
 
 /// A Go duration: `30s`, `5m30s`, `1.5h`.
-fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
+pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "a duration such as 30s, 5m30s or 1.5h".to_owned())?;
     match std::time::Duration::try_from(duration) {
@@ -530,5 +653,16 @@ mod tests {
         let Command::Inspect(inspect) = cli.command else { panic!("not inspect") };
         assert_eq!((inspect.output.format, inspect.selection.focus.as_deref()), (Format::Json, Some("x")));
         assert_eq!(inspect.source, "-");
+    }
+
+    #[test]
+    fn flags_of_go_test_may_stand_anywhere() {
+        let line = "gostray test -race ./a -run ^TestX$ -C dir --settle 2s -count=1 ./b -- -v -args -race x";
+        let args = line.split(' ').map(OsString::from);
+        let cli = Cli::try_parse_from(go_flags(args)).unwrap();
+        let Command::Test(test) = cli.command else { panic!("not test") };
+        assert_eq!(test.packages, ["./a", "./b"]);
+        assert_eq!(test.flags, ["-race", "-run", "^TestX$", "-count=1", "-v", "-args", "-race", "x"]);
+        assert_eq!((test.directory, test.settle), (Some("dir".into()), Some(std::time::Duration::from_secs(2))));
     }
 }

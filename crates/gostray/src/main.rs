@@ -20,6 +20,9 @@ fn main() -> ExitCode {
     if let Some(outcome) = commands::answer_vet(&args) {
         return ended(outcome);
     }
+    if let Some(outcome) = commands::answer_go_test(&args) {
+        return outcome;
+    }
     let cli = match cli::Cli::try_parse_from(cli::go_flags(args.into_iter())) {
         Ok(cli) => cli,
         Err(error) => {

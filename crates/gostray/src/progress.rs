@@ -17,6 +17,16 @@ impl Progress {
         Self(bar)
     }
 
+    /// Does something that writes to the terminal.
+    pub(crate) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+        self.0.suspend(write)
+    }
+
+    /// Takes it off the screen.
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+
     pub(crate) fn say(&self, message: &str) {
         self.0.set_message(message.to_owned());
     }

@@ -36,11 +36,11 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
     Ok(())
 }
 
-fn data(text: &str) -> String {
+pub(crate) fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-fn property(text: &str) -> String {
+pub(crate) fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 

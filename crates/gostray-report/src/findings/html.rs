@@ -20,6 +20,11 @@ header{padding:.7rem 1rem;background:#f9f9fb;border-bottom:1px solid #d9d9e0}h2{
 .gap{display:block;padding:0 1rem;color:#8b8d98}footer{padding:.6rem 1rem;border-top:1px solid #d9d9e0;font-size:.9rem}
 @media(prefers-color-scheme:dark){body{background:#111113;color:#edeef0}header{background:#18191b}article,header,footer{border-color:#363a3f}.hit{background:#302008}.note{color:#ffa057}}";
 
+/// How a page looks.
+pub(crate) fn page_style() -> &'static str {
+    STYLE
+}
+
 pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,

@@ -16,7 +16,10 @@ use std::time::Duration;
 
 use gostray_check::{Finding, Place, Report};
 
+pub(crate) use github::{data, property};
+pub(crate) use html::page_style;
 pub use json::findings_schema;
+pub(crate) use junit::escape;
 
 /// A way to show findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

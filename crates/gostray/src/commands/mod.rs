@@ -9,6 +9,7 @@ mod man;
 mod prove;
 mod ps;
 mod rule;
+mod test;
 
 use clap::CommandFactory;
 
@@ -17,12 +18,14 @@ use crate::exit::Exit;
 use crate::output;
 
 pub(crate) use check::answer_vet;
+pub(crate) use test::answer_go_test;
 
 /// Runs a command.
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::run(&args),
         Command::Rule(args) => rule::run(&args),
+        Command::Test(args) => test::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),

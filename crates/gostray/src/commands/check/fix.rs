@@ -9,7 +9,7 @@ use gostray_check::{Change, Finding, Safety, plan};
 use gostray_toolchain::{Request, Toolchain};
 
 use crate::cli::{Check, Verify};
-use crate::commands::check::{Found, look};
+use crate::commands::check::{Found, What, look};
 use crate::exit::Exit;
 use crate::output;
 
@@ -44,7 +44,7 @@ pub(super) fn run(args: &Check, base: &Path, found: &mut Found) -> anyhow::Resul
         }
         plan.changes.iter().try_for_each(|change| write(&change.path, &change.after))?;
         let before = found.report.findings.clone();
-        let mut after = look(args, base)?;
+        let mut after = look(&What::of(args), base)?;
         // What a fix brought that was not there goes with it.
         let worse = worse(&before, &after.report.findings, &plan.changes, args.fixes.verify);
         let failing = match args.fixes.verify {
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Check, base: &Path, found: &mut Found) -> anyhow::Resul
         }
         fixed += plan.changes.iter().filter(|change| !refused.contains(&change.path)).map(|c| c.fixes).sum::<usize>();
         if !back.is_empty() {
-            after = look(args, base)?;
+            after = look(&What::of(args), base)?;
         }
         *found = after;
     }

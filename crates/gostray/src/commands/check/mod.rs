@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use gostray_check::{Baseline, Config, Options, Report, Tier};
+use gostray_check::{Baseline, Config, Finding, Options, Report, Tier};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{Note, World, folders};
@@ -40,7 +40,7 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
     let start = Instant::now();
     let changed = args.known.new_from.as_ref().map(|revision| git::changed(base, revision)).transpose()?;
     let baseline = args.known.baseline.as_ref().map(|path| read_baseline(path)).transpose()?;
-    let mut found = look(args, base)?;
+    let mut found = look(&What::of(args), base)?;
     let mended = if args.fixes.fix || args.fixes.unsafe_fixes || args.fixes.diff {
         let mended = fix::run(args, base, &mut found)?;
         if args.fixes.diff {
@@ -89,10 +89,24 @@ pub(super) struct Found {
     pub(super) notes: Vec<String>,
 }
 
+/// What is looked at.
+pub(super) struct What<'a> {
+    patterns: &'a [String],
+    tags: &'a [String],
+    hygiene: bool,
+    tests: Option<bool>,
+}
+
+impl<'a> What<'a> {
+    pub(super) fn of(args: &'a Check) -> Self {
+        Self { patterns: &args.patterns, tags: &args.tags, hygiene: args.hygiene, tests: args.tests }
+    }
+}
+
 /// Reads and checks the packages.
-pub(super) fn look(args: &Check, base: &Path) -> anyhow::Result<Found> {
+pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     let progress = Progress::start("reading");
-    let patterns = if args.patterns.is_empty() { vec!["./...".to_owned()] } else { args.patterns.clone() };
+    let patterns = if args.patterns.is_empty() { vec!["./...".to_owned()] } else { args.patterns.to_vec() };
     // A pattern may lead into another module than that of the current folder.
     let workspace = Workspace::of(&folder_of(base, &patterns), Places::find())?;
     let root = workspace.modules.first().map_or_else(|| base.to_owned(), |module| module.folder.clone());
@@ -180,7 +194,13 @@ fn format(format: CheckFormat) -> FindingsFormat {
     }
 }
 
-fn read_config(path: &Path) -> anyhow::Result<Config> {
+/// The findings of some packages, for those who run something of them.
+pub(super) fn findings_of(base: &Path, patterns: &[String], tags: &[String]) -> anyhow::Result<Vec<Finding>> {
+    let what = What { patterns, tags, hygiene: false, tests: Some(true) };
+    Ok(look(&what, base)?.report.findings)
+}
+
+pub(super) fn read_config(path: &Path) -> anyhow::Result<Config> {
     match std::fs::read_to_string(path) {
         Ok(text) => Config::read(&text).with_context(|| path.display().to_string()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Config::default()),
@@ -194,7 +214,7 @@ fn read_baseline(path: &Path) -> anyhow::Result<Baseline> {
     Baseline::read(&text).with_context(|| path.display().to_string())
 }
 
-fn append(path: &Path, text: &str) -> anyhow::Result<()> {
+pub(super) fn append(path: &Path, text: &str) -> anyhow::Result<()> {
     use std::io::Write;
     let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path)?;
     file.write_all(text.as_bytes()).with_context(|| format!("can't write {}", path.display()))

@@ -15,7 +15,7 @@ use gostray_check::{Finding, Place, Safety};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::look;
+use super::{What, look};
 use crate::cli::{Cli, Command};
 use crate::exit::Exit;
 
@@ -100,7 +100,7 @@ fn run(flags: &[&str], path: &Path) -> anyhow::Result<Exit> {
     command.push(if has_tests { "--tests=true" } else { "--tests=false" });
     command.extend(hygiene.then_some("--hygiene"));
     let Command::Check(args) = Cli::try_parse_from(command)?.command else { bail!("gostray check is gone") };
-    let found = look(&args, &unit.dir)?;
+    let found = look(&What::of(&args), &unit.dir)?;
     for note in &found.notes {
         anstream::eprintln!("gostray: {note}");
     }
