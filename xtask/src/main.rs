@@ -5,6 +5,7 @@ mod bench;
 mod bench_check;
 mod bench_golang;
 mod bench_process;
+mod bench_test;
 mod corpus;
 mod golden;
 mod layouts;
@@ -37,6 +38,8 @@ enum Task {
     BenchGolang(bench_golang::Args),
     /// Measure what proving costs a process, from inside it, beside its own leak profile and dump.
     BenchProcess(bench_process::Args),
+    /// Measure gostray test beside go test, and compare what it finds with goleak.
+    BenchTest(bench_test::Args),
     /// Take the golden dumps again: fixtures/golden/dumps.
     Golden(golden::Args),
     /// Read the runtime's layouts again: crates/gostray-process/src/layout.tsv.
@@ -56,6 +59,7 @@ fn main() -> anyhow::Result<()> {
         Task::Corpus => corpus::run(),
         Task::BenchGolang(args) => bench_golang::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),
+        Task::BenchTest(args) => bench_test::run(&args),
         Task::Golden(args) => golden::run(&args),
         Task::Layouts(args) => layouts::run(&args),
         Task::Oracle(oracle) => oracle::run(&oracle),

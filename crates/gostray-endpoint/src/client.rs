@@ -179,7 +179,7 @@ impl<'a> Fetcher<'a> {
 
 /// A client for URLs of one scheme.
 fn client(url: &Url, address: &Address, options: &Options) -> Result<Client, EndpointError> {
-    install_crypto();
+    prepare_tls();
     let mut builder = Client::builder()
         .user_agent(concat!("gostray/", env!("CARGO_PKG_VERSION")))
         .redirect(redirect::Policy::none())
@@ -204,8 +204,8 @@ fn client(url: &Url, address: &Address, options: &Options) -> Result<Client, End
     })
 }
 
-/// Installs ring as the provider of TLS, unless the program has chosen one.
-fn install_crypto() {
+/// Installs ring as the provider of TLS, unless the program has chosen one; for clients of one's own.
+pub fn prepare_tls() {
     static INSTALLED: Once = Once::new();
     // An error says that another thread was first.
     INSTALLED.call_once(|| drop(rustls::crypto::ring::default_provider().install_default()));

@@ -42,6 +42,7 @@ mod park;
 mod take;
 
 pub use address::{Address, AddressError};
+pub use client::prepare_tls;
 pub use error::EndpointError;
 pub use options::Options;
 pub use take::{DUMP_CEILING, FORCE_ABOVE, Step, take};

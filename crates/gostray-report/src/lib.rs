@@ -9,6 +9,7 @@ mod findings;
 mod full;
 mod json;
 mod processes;
+mod soak;
 mod style;
 mod table;
 mod tests;
@@ -23,6 +24,7 @@ use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 pub use findings::{FindingsFormat, FindingsReport, findings_schema};
 pub use json::snapshot_schema;
 pub use processes::{ProcessRow, write_processes, write_processes_json};
+pub use soak::{SoakFormat, SoakReport, soak_schema};
 pub use tests::{TestsFormat, TestsReport};
 
 /// A way to show results.

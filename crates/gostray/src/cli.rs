@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Rule(RuleArgs),
     /// Run go test, and name the tests that leave goroutines behind
     Test(Test),
+    /// Drive a service, and say which endpoint leaves how many goroutines behind per request
+    Soak(Soak),
     /// Group and judge the goroutines of a service, a process or a saved dump
     Inspect(Inspect),
     /// Prove which goroutines of a process can never run again, and show who holds the others
@@ -232,6 +234,98 @@ pub(crate) enum TestFormat {
     Html,
 }
 
+/// Drive a service, and say which endpoint leaves how many goroutines behind per request.
+///
+/// Each endpoint is driven alone, in rounds, then with clients that hang up, then all together; after each
+/// round the service comes to rest and its goroutines are counted. Pools that fill up are no leaks. The
+/// requests change what they change: use a service that is there for tests.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray soak --target http://localhost:8080 --pprof localhost:6060 /search?q=hat /checkout?id=7\n  \
+    gostray soak --target http://localhost:8080 --pid 4711 --requests requests.txt --rate 100\n  \
+    gostray soak --target http://localhost:8080 --pid 4711 \"POST /orders 'Content-Type: application/json' '{}'\"\n  \
+    gostray soak --target http://localhost:8080 --pprof :6060 --openapi api.json --format html -o soak.html")]
+pub(crate) struct Soak {
+    /// Requests: a path, or METHOD PATH HEADERS BODY as one argument
+    #[arg(value_name = "REQUEST")]
+    pub(crate) requests: Vec<String>,
+    /// Where the service listens: paths are asked for there
+    #[arg(long, value_name = "URL")]
+    pub(crate) target: String,
+    #[command(flatten)]
+    pub(crate) seen: Seen,
+    #[command(flatten)]
+    pub(crate) from: RequestFiles,
+    /// Requests a second, whatever the answers do
+    #[arg(long, value_name = "N", default_value_t = 50.0, value_parser = parse_rate)]
+    pub(crate) rate: f64,
+    /// For so long each endpoint is driven
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) duration: std::time::Duration,
+    /// So many requests under way at most
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) concurrency: u16,
+    /// So long an answer may take
+    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_duration)]
+    pub(crate) timeout: std::time::Duration,
+    /// So long the service may take to come to rest
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = parse_duration)]
+    pub(crate) drain: std::time::Duration,
+    /// Don't let clients hang up
+    #[arg(long)]
+    pub(crate) no_hang_up: bool,
+    /// The memory that the service may use: how long it lasts is said
+    #[arg(long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_size)]
+    pub(crate) memory_limit: u64,
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t = SoakFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: SoakFormat,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 0 even if goroutines are left behind
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+/// Where the goroutines are seen.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Seen {
+    /// The pprof endpoint of the service: host:port or a URL
+    #[arg(long, value_name = "URL")]
+    pub(crate) pprof: Option<String>,
+    /// The process of the service, on this machine: nothing is asked of it
+    #[arg(long, value_name = "PID")]
+    pub(crate) pid: Option<u32>,
+}
+
+/// Requests from files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Requests from files")]
+pub(crate) struct RequestFiles {
+    /// A request a line, as on the command line
+    #[arg(long = "requests", value_name = "FILE")]
+    pub(crate) lines: Option<PathBuf>,
+    /// What a browser saved
+    #[arg(long, value_name = "FILE")]
+    pub(crate) har: Option<PathBuf>,
+    /// An OpenAPI document in JSON: the operations whose parameters have examples
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Option<PathBuf>,
+}
+
+/// A way to show a load test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SoakFormat {
+    /// For people
+    Full,
+    /// gostray.soak/v1
+    Json,
+    /// One page for a browser, with the goroutines over time
+    Html,
+}
+
 /// Say what a rule means, why, and what to do instead.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -264,6 +358,8 @@ pub(crate) enum Document {
     Snapshot,
     /// gostray.findings/v1, of check
     Findings,
+    /// gostray.soak/v1, of soak
+    Soak,
 }
 
 /// A way to show findings.
@@ -599,6 +695,14 @@ pub(crate) fn parse_duration(text: &str) -> Result<std::time::Duration, String> 
     match std::time::Duration::try_from(duration) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
         _ => Err("a duration above zero".to_owned()),
+    }
+}
+
+/// Requests a second.
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate <= 100_000.0 => Ok(rate),
+        _ => Err("requests a second, above 0 and up to 100000".to_owned()),
     }
 }
 

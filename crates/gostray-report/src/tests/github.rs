@@ -7,7 +7,7 @@ use gostray_verdict::Verdict;
 
 use super::{TestsReport, new_leaks, who};
 use crate::findings::{data, property};
-use crate::words::place;
+use crate::words::{count, place};
 
 pub(super) fn write(report: &TestsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     for leaks in report.leaky() {
@@ -20,9 +20,9 @@ pub(super) fn write(report: &TestsReport<'_>, out: &mut dyn Write) -> io::Result
             let file = file.strip_prefix(report.base).unwrap_or(file).display().to_string();
             let because: Vec<&str> = leak.judged.judgement.evidence.iter().map(|own| own.detail.as_str()).collect();
             let text = format!(
-                "{} leaves {} goroutines behind: {} at {}\n{}",
+                "{} leaves {} behind: {} at {}\n{}",
                 who(&leaks.origin),
-                group.count,
+                count(group.count, "goroutine"),
                 group.state(tables),
                 group.blocked_at(tables).map(place).unwrap_or_default(),
                 because.join("; ")

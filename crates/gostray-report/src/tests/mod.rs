@@ -10,6 +10,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::words;
 use gostray_gate::test::{Leak, Leaks, Origin, Status, TestStatus, Tested};
 
 /// A way to show tests.
@@ -83,7 +84,8 @@ impl TestsReport<'_> {
         let goroutines: u64 = self.leaky().map(Leaks::new_goroutines).sum();
         let accepted = of(&|tested| tested.accepted().filter(|leak| leak.accepted.is_some()).count());
         let flaky = of(&|tested| tested.accepted().filter(|leak| leak.is_flaky()).count());
-        let mut text = format!("{tests} tests in {} packages", self.packages.len());
+        let packages = of(&|tested| usize::from(tested.package.status != Status::NoTests));
+        let mut text = format!("{} in {}", words::count(tests as u64, "test"), words::count(packages as u64, "package"));
         let mut add = |count: usize, what: &str| {
             if count > 0 {
                 text.push_str(&format!(", {count} {what}"));
@@ -92,9 +94,9 @@ impl TestsReport<'_> {
         add(failed, "failed");
         add(unbuilt, "packages not built");
         add(unchecked, "packages not checked");
-        add(leaky, if leaky == 1 { "leaves" } else { "leave" });
         if leaky > 0 {
-            text.push_str(&format!(" {goroutines} goroutine{} behind", if goroutines == 1 { "" } else { "s" }));
+            let leave = if leaky == 1 { "leaves" } else { "leave" };
+            text.push_str(&format!(", {leaky} {leave} {} behind", words::count(goroutines, "goroutine")));
         } else if unchecked == 0 && tests > 0 {
             text.push_str(", none leaves a goroutine behind");
         }

@@ -9,6 +9,7 @@ mod man;
 mod prove;
 mod ps;
 mod rule;
+mod soak;
 mod test;
 
 use clap::CommandFactory;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Check(args) => check::run(&args),
         Command::Rule(args) => rule::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Soak(args) => soak::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),
@@ -44,6 +46,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
             let schema = match of {
                 Document::Snapshot => gostray_report::snapshot_schema(),
                 Document::Findings => gostray_report::findings_schema(),
+                Document::Soak => gostray_report::soak_schema(),
             };
             output::raw_to(None, |out| out.write_all(schema.as_bytes()))?;
             Ok(Exit::Clean)
