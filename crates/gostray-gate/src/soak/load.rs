@@ -152,7 +152,8 @@ pub(crate) async fn drive(
             builder = builder.body(body.clone());
         }
         // Spread over the time, and the same in each run.
-        let patience = patience.map(|patience| patience.mul_f64(f64::from(u8::try_from(number % 16).unwrap_or(0)) / 16.0));
+        let patience =
+            patience.map(|patience| patience.mul_f64(f64::from(u8::try_from(number % 16).unwrap_or(0)) / 16.0));
         answers.sent += 1;
         under_way.spawn(send(builder, due, patience));
         sent(answers.sent);

@@ -182,7 +182,8 @@ impl Run<'_> {
     async fn at_rest(&mut self) -> Result<Snapshot, TargetError> {
         let mut seen = Vec::new();
         let start = self.start;
-        let snapshot = self.target.at_rest(self.options.drain, &mut |count| seen.push((start.elapsed(), count))).await?;
+        let snapshot =
+            self.target.at_rest(self.options.drain, &mut |count| seen.push((start.elapsed(), count))).await?;
         self.goroutines = seen.last().map_or(0, |(_, count)| *count);
         self.outcome.curve.points.extend(seen);
         self.tell();
@@ -219,11 +220,8 @@ impl Run<'_> {
         patience: Option<Duration>,
     ) -> Result<(), String> {
         self.enter(name);
-        let load = Load {
-            rate: self.options.rate,
-            concurrency: self.options.concurrency,
-            timeout: self.options.timeout,
-        };
+        let load =
+            Load { rate: self.options.rate, concurrency: self.options.concurrency, timeout: self.options.timeout };
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "of rates and times above zero")]
         let all = (self.options.rate * self.options.duration.as_secs_f64()).ceil() as u64;
         // Each endpoint gets as many in each round.
@@ -299,12 +297,18 @@ impl Run<'_> {
                 answers: drive.answers.clone(),
                 ..EndpointOutcome::default()
             };
-            let signatures: Vec<Signature> =
-                drive.rounds.iter().flat_map(|(more, _)| more.keys().copied()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+            let signatures: Vec<Signature> = drive
+                .rounds
+                .iter()
+                .flat_map(|(more, _)| more.keys().copied())
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect();
             for signature in signatures {
                 let Some(rate) = Rate::of(&drive.of(signature)) else { continue };
                 let came: i64 = self.drives.iter().map(|drive| drive.all(signature)).sum();
-                let left = now.get(&signature).copied().unwrap_or(0) - self.before.get(&signature).copied().unwrap_or(0);
+                let left =
+                    now.get(&signature).copied().unwrap_or(0) - self.before.get(&signature).copied().unwrap_or(0);
                 #[expect(clippy::cast_precision_loss, reason = "counts of goroutines are far below 2^52")]
                 let stayed = if came > 0 { (left as f64 / came as f64).clamp(0.0, 1.0) } else { 0.0 };
                 let goes_on = mixed.is_none_or(|mixed| self.goes_on(signature, mixed));

@@ -57,11 +57,7 @@ impl Target {
     }
 
     /// The same when it has come to rest, or after `patience`. `look` is told how many goroutines each look shows.
-    pub(crate) async fn at_rest(
-        &self,
-        patience: Duration,
-        look: &mut dyn FnMut(u64),
-    ) -> Result<Snapshot, TargetError> {
+    pub(crate) async fn at_rest(&self, patience: Duration, look: &mut dyn FnMut(u64)) -> Result<Snapshot, TargetError> {
         let start = Instant::now();
         let (mut last, mut same) = (None, 0);
         loop {

@@ -116,11 +116,16 @@ fn write_growth(report: &SoakReport<'_>, growth: &Growth, out: &mut dyn Write) -
         line("stayed", &format!("{:.0} % of them; the others ended later", growth.stayed * 100.0))?;
     }
     if let Some(each) = growth.bytes {
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an estimate")]
+        #[expect(
+            clippy::cast_precision_loss,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "an estimate"
+        )]
         let request = (each as f64 * growth.rate.mean) as u64;
-        let left = report.time_left(growth).map(|time| {
-            format!("; {} are used up after {} at this rate", bytes(report.limit), duration(time))
-        });
+        let left = report
+            .time_left(growth)
+            .map(|time| format!("; {} are used up after {} at this rate", bytes(report.limit), duration(time)));
         line("memory", &format!("{} per request{}", bytes(request), left.unwrap_or_default()))?;
     }
     Ok(())

@@ -85,7 +85,8 @@ impl TestsReport<'_> {
         let accepted = of(&|tested| tested.accepted().filter(|leak| leak.accepted.is_some()).count());
         let flaky = of(&|tested| tested.accepted().filter(|leak| leak.is_flaky()).count());
         let packages = of(&|tested| usize::from(tested.package.status != Status::NoTests));
-        let mut text = format!("{} in {}", words::count(tests as u64, "test"), words::count(packages as u64, "package"));
+        let mut text =
+            format!("{} in {}", words::count(tests as u64, "test"), words::count(packages as u64, "package"));
         let mut add = |count: usize, what: &str| {
             if count > 0 {
                 text.push_str(&format!(", {count} {what}"));

@@ -28,8 +28,9 @@ mod linux {
         let requests = requests(args)?;
         let base = if args.target.contains("://") { args.target.clone() } else { format!("http://{}", args.target) };
         let base = base.trim_end_matches('/').to_owned() + "/";
-        let base = reqwest::Url::parse(&base)
-            .with_context(|| format!("--target {}: where the service listens, e.g. http://localhost:8080", args.target))?;
+        let base = reqwest::Url::parse(&base).with_context(|| {
+            format!("--target {}: where the service listens, e.g. http://localhost:8080", args.target)
+        })?;
         let target = match (&args.seen.pprof, args.seen.pid) {
             (Some(address), _) => Target::endpoint(Address::parse(address)?, gostray_endpoint::Options::default()),
             (None, Some(pid)) => Target::process(pid, MAX_PAUSE)?,
@@ -80,7 +81,8 @@ mod linux {
         for text in &args.requests {
             requests.push(soak::parse_words(text)?);
         }
-        let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
+        let read =
+            |path: &Path| std::fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()));
         if let Some(path) = &args.from.lines {
             requests.extend(soak::parse_lines(&read(path)?).with_context(|| path.display().to_string())?);
         }
