@@ -21,7 +21,7 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
          <title>gostray soak</title><style>{}\
          table{{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.9rem}}td,th{{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #8884}}\
-         td.n{{text-align:right;font-variant-numeric:tabular-nums}}.clean{{background:#2b9a66}}.trouble{{background:#60646c}}\
+         td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}td.i{{white-space:nowrap}}pre b{{width:4.5rem!important}}.clean{{background:#2b9a66}}.trouble{{background:#60646c}}\
          svg{{width:100%;height:auto}}svg text{{font:11px system-ui,sans-serif;fill:#8b8d98}}.curve{{fill:none;stroke:#0d74ce;stroke-width:2}}\
          .phase:nth-of-type(odd){{fill:#8881}}.phase{{fill:#8882}}.axis{{stroke:#8884}}</style></head><body>",
         page_style()
@@ -56,7 +56,7 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
         let rate = verdict.map(|_| format!("{:.2}", endpoint.per_request())).unwrap_or_default();
         writeln!(
             out,
-            "<tr><td>{}<td><span class=\"tier {class}\">{word}</span><td class=\"n\">{rate}<td>{interval}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
+            "<tr><td>{}<td><span class=\"tier {class}\">{word}</span><td class=\"n\">{rate}<td class=\"i\">{interval}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
             escape(&endpoint.name),
             number(endpoint.answers.sent),
             millis(latency.p50),
@@ -114,7 +114,10 @@ fn curve(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<()> {
             HEIGHT - TOP - BOTTOM,
             escape(&phase.name)
         )?;
-        // The names would not fit.
+        // The names would not fit, nor a number that is next to another.
+        if to - from < 14.0 {
+            continue;
+        }
         write!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", from + 2.0, HEIGHT - BOTTOM + 12.0, at + 1)?;
     }
     for count in [0, most / 2, most] {

@@ -16,9 +16,6 @@ const FAIL: Style = Style::new().bold().fg_color(Some(Color::Ansi(AnsiColor::Red
 const LEAK: Style = Style::new().bold().fg_color(Some(Color::Ansi(AnsiColor::Magenta)));
 const WARN: Style = Style::new().bold().fg_color(Some(Color::Ansi(AnsiColor::Yellow)));
 
-/// So many tests that leave something behind are named in the line of a package.
-const NAMED: usize = 3;
-
 pub(super) fn write_package(tested: &Tested, out: &mut dyn Write) -> io::Result<()> {
     let package = &tested.package;
     let (style, word) = match package.status {
@@ -60,10 +57,12 @@ fn rest(tested: &Tested) -> String {
     let leaky: Vec<&Leaks> = tested.leaks.iter().filter(|leaks| leaks.new_goroutines() > 0).collect();
     if !leaky.is_empty() {
         let all: u64 = leaky.iter().map(|leaks| leaks.new_goroutines()).sum();
-        let names: Vec<String> = leaky.iter().take(NAMED).map(|leaks| printable(who(&leaks.origin))).collect();
-        let more = leaky.len().saturating_sub(NAMED);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        parts.push(format!("+{} by {}{more}", count(all, "goroutine"), names.join(", ")));
+        let who = match &leaky[..] {
+            [one] => printable(who(&one.origin)),
+            [one, two] => format!("{} and {}", printable(who(&one.origin)), printable(who(&two.origin))),
+            more => format!("{} tests", more.len()),
+        };
+        parts.push(format!("+{} by {who}", count(all, "goroutine")));
     }
     parts.join(", ")
 }

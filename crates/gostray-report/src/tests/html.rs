@@ -11,6 +11,8 @@ use crate::words::{bytes, place};
 
 /// Lines around a place.
 const AROUND: usize = 3;
+/// Places that are no farther apart are shown in one piece.
+const TOGETHER: u32 = 20;
 
 pub(super) fn write(report: &TestsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
@@ -69,9 +71,17 @@ fn one(report: &TestsReport<'_>, leaks: &Leaks, out: &mut dyn Write) -> io::Resu
             escape(&leaks.package),
             escape(&story(leaks, leak))
         )?;
-        for (what, frame) in [("waits here", group.blocked_at(tables)), ("started here", group.created_at(tables))] {
-            if let Some(frame) = frame {
-                excerpt(frame, what, out)?;
+        let places = [(group.created_at(tables), "started here"), (group.blocked_at(tables), "waits here")];
+        let places: Vec<(&Frame, &str)> = places.into_iter().filter_map(|(frame, what)| Some((frame?, what))).collect();
+        match places[..] {
+            // Both are in sight at once.
+            [one, two] if one.0.file == two.0.file && one.0.line.abs_diff(two.0.line) <= TOGETHER => {
+                excerpt(&places, out)?;
+            }
+            _ => {
+                for place in &places {
+                    excerpt(std::slice::from_ref(place), out)?;
+                }
             }
         }
         write!(out, "<footer>")?;
@@ -94,27 +104,32 @@ fn story(leaks: &Leaks, leak: &Leak) -> String {
     parts.join(" · ")
 }
 
-fn excerpt(frame: &Frame, what: &str, out: &mut dyn Write) -> io::Result<()> {
+/// The lines of places in one file, with some around them.
+fn excerpt(places: &[(&Frame, &str)], out: &mut dyn Write) -> io::Result<()> {
+    let Some((last, _)) = places.last() else { return Ok(()) };
     writeln!(
         out,
         "<div class=\"at\" style=\"padding:.3rem 1rem 0\">{}  {}</div>",
-        escape(&place(frame)),
-        escape(&frame.function)
+        escape(&place(last)),
+        escape(&last.function)
     )?;
-    let text = std::fs::read(&*frame.file).unwrap_or_default();
+    let text = std::fs::read(&*last.file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
-    let line = frame.line as usize;
+    let lines = || places.iter().map(|(frame, _)| frame.line as usize);
+    let (Some(first), Some(end)) = (lines().min(), lines().max()) else { return Ok(()) };
     write!(out, "<pre>")?;
     for (number, text) in text.lines().enumerate().map(|(at, text)| (at + 1, text)) {
-        if number.abs_diff(line) > AROUND {
+        if number + AROUND < first || number > end + AROUND {
             continue;
         }
         let text = text.replace('\t', "    ");
-        let class = if number == line { "line hit" } else { "line" };
+        let notes: Vec<&str> =
+            places.iter().filter(|(frame, _)| frame.line as usize == number).map(|(_, what)| *what).collect();
+        let class = if notes.is_empty() { "line" } else { "line hit" };
         write!(out, "<span class=\"{class}\"><b>{number}</b>{}</span>", escape(&text))?;
-        if number == line {
-            let indent = text.len() - text.trim_start().len();
-            write!(out, "<span class=\"note\">{}{what}</span>", " ".repeat(indent))?;
+        let indent = text.len() - text.trim_start().len();
+        for note in notes {
+            write!(out, "<span class=\"note\">{}{note}</span>", " ".repeat(indent))?;
         }
     }
     writeln!(out, "</pre>")
