@@ -4,6 +4,7 @@
 //!
 //! | module | subject |
 //! |---|---|
+//! | `account` | who could wake what waits at a place |
 //! | `finding` | what is reported, and how it is mended |
 //! | `rules` | the rules, one file each |
 //! | `program` | functions with what they do, and where values go |
@@ -23,6 +24,7 @@
 //! something is missed, and that way is what the finding tells. Only if both are answered is a finding
 //! `proven`.
 
+mod account;
 mod actor;
 mod baseline;
 mod channel;
@@ -38,6 +40,7 @@ mod rules;
 mod suppress;
 mod worker;
 
+pub use account::{Account, Waiting, Waker, accounts, function_at};
 pub use baseline::{Baseline, BaselineError};
 pub use check::{Options, Report, Suppressed, check};
 pub use config::{CheckConfig, Config, ConfigError, Owner, RuleSetting, TestConfig};

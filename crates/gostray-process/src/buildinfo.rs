@@ -24,6 +24,10 @@ pub struct BuildInfo {
     pub module: String,
     /// The main module's version: `(devel)` where it was built from a checkout.
     pub version: String,
+    /// The revision that it was built from, where the build has noted one.
+    pub revision: Option<String>,
+    /// There were changes beside that revision.
+    pub modified: bool,
 }
 
 /// Finds it in the mappings of the executable.
@@ -55,6 +59,11 @@ pub(crate) fn parse(version: &[u8], modules: &[u8]) -> Option<BuildInfo> {
                 info.module = fields.next().unwrap_or_default().to_owned();
                 info.version = fields.next().unwrap_or_default().to_owned();
             }
+            Some("build") => match fields.next().and_then(|setting| setting.split_once('=')) {
+                Some(("vcs.revision", revision)) => info.revision = Some(revision.to_owned()),
+                Some(("vcs.modified", modified)) => info.modified = modified == "true",
+                _ => {}
+            },
             _ => {}
         }
     }

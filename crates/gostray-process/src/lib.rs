@@ -64,4 +64,4 @@ pub use error::ProcessError;
 pub use hold::HoldError;
 pub use processes::{GoProcess, processes};
 pub use prove::{Method, ProveOptions, ProveProgress, Prover, prove};
-pub use take::{Reader, take};
+pub use take::{Reader, build_info, take};

@@ -3,6 +3,7 @@
 use gostray_model::{NoteKind, Snapshot};
 
 use crate::attached::Attached;
+use crate::buildinfo::BuildInfo;
 use crate::error::ProcessError;
 use crate::listing::Listing;
 use crate::memory::Memory;
@@ -48,6 +49,14 @@ impl Reader {
         );
         Ok(snapshot)
     }
+}
+
+/// How a process was built, as its executable says.
+///
+/// # Errors
+/// As [`Reader::attach`].
+pub fn build_info(pid: u32) -> Result<BuildInfo, ProcessError> {
+    Ok(Attached::open(pid)?.image.build)
 }
 
 /// Lists the goroutines of a process: a [`Reader`] for once.

@@ -8,6 +8,7 @@ use gostray_verdict::Judged;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::findings::FindingJson;
 use crate::{Detail, DiffReport, Report};
 
 /// So many holders of a group are named.
@@ -29,7 +30,7 @@ pub(crate) struct SnapshotJson {
     /// Is nothing known to be missing?
     pub(crate) complete: bool,
     /// What is missing, what to be wary of, and how each fact was got.
-    notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// How many goroutines the snapshot holds.
     pub(crate) goroutines: u64,
     /// The groups, most suspicious first.
@@ -160,6 +161,41 @@ pub(crate) struct GroupJson {
     /// Of `gostray test`: whose they are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) test: Option<TestLeakJson>,
+    /// Of `explain`: what the source says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<ExplanationJson>,
+}
+
+/// What the source says of a group of goroutines.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ExplanationJson {
+    /// The finding of `check` that is about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) finding: Option<FindingJson>,
+    /// Where there is none: who could wake it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) accounts: Vec<AccountJson>,
+    /// Why the source says nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) unknown: Option<String>,
+    /// What does not fit between the binary and the source.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) misfits: Vec<String>,
+}
+
+/// Who could wake what waits.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct AccountJson {
+    /// How it waits, and for what: `receives from items`.
+    pub(crate) waits: String,
+    /// What would end that.
+    pub(crate) ended_by: &'static str,
+    /// Where that is made.
+    pub(crate) made: Vec<String>,
+    /// Who could do it: `path:line:column: function receives`.
+    pub(crate) wakers: Vec<String>,
+    /// There are none but these.
+    pub(crate) is_whole: bool,
 }
 
 /// A fact.
@@ -330,6 +366,7 @@ pub(crate) fn group(snapshot: &Snapshot, judged: &Judged) -> GroupJson {
         count_before: None,
         members: Vec::new(),
         test: None,
+        explanation: None,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agent;
 mod concise;
+mod explain;
 mod findings;
 mod full;
 mod json;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use gostray_model::{Diff, Snapshot};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all, weigh_growth};
 
+pub use explain::{ExplainFormat, ExplainReport};
 pub use findings::{FindingsFormat, FindingsReport, findings_schema};
 pub use json::snapshot_schema;
 pub use processes::{ProcessRow, write_processes, write_processes_json};

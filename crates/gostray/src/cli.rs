@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Say what a rule means, why, and what to do instead
     Rule(RuleArgs),
+    /// Join what is stuck in a process to the statement that causes it, and to its fix
+    Explain(Explain),
     /// Run go test, and name the tests that leave goroutines behind
     Test(Test),
     /// Drive a service, and say which endpoint leaves how many goroutines behind per request
@@ -174,6 +176,54 @@ pub(crate) struct Known {
     /// Report only what is on lines that changed since a revision of Git
     #[arg(long, value_name = "REV")]
     pub(crate) new_from: Option<String>,
+}
+
+/// Join what is stuck in a process to the statement that causes it, and to its fix.
+///
+/// The goroutines that leak are looked for in the source, and `check` says why they wait; where it does not know,
+/// who could wake them is said. Source that is not that of the binary is not explained.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray explain 4711 --source ~/src/shop\n  \
+    gostray explain :6060\n  \
+    kubectl logs shop-7d4 --previous | gostray explain - --source ~/src/shop")]
+pub(crate) struct Explain {
+    /// host:port, URL, pid:N, file or -
+    #[arg(value_name = "SRC")]
+    pub(crate) source: String,
+    /// The source of the program: its module, or a folder of it
+    #[arg(long = "source", value_name = "DIR", default_value = ".")]
+    pub(crate) folder: PathBuf,
+    /// Build tags of the program, separated by commas
+    #[arg(long, value_name = "TAGS")]
+    pub(crate) tags: Vec<String>,
+    /// Explain every goroutine that waits and is not meant to, not only those that leak
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// How to show the result
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: ExplainFormat,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Exit with 0 even if there are leaks
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    #[command(flatten)]
+    pub(crate) endpoint: Endpoint,
+    #[command(flatten)]
+    pub(crate) pause: Pause,
+}
+
+/// A way to show explanations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainFormat {
+    /// For people: each leak with its story, in the source
+    Full,
+    /// gostray.snapshot/v1, with an explanation in each group
+    Json,
 }
 
 /// Run go test, and name the tests that leave goroutines behind.

@@ -45,6 +45,14 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The process that a `SRC` argument names, if it names one.
+pub(crate) fn process(text: &str) -> Option<u32> {
+    match Source::parse(text) {
+        Source::Process(pid) => Some(pid),
+        _ => None,
+    }
+}
+
 /// Takes the snapshot that a `SRC` argument names.
 pub(crate) fn load(text: &str, options: &cli::Endpoint) -> anyhow::Result<Snapshot> {
     match Source::parse(text) {

@@ -208,6 +208,11 @@ impl<'w> Program<'w> {
         }
     }
 
+    /// Is it one of those that are looked at?
+    pub(crate) fn is_own(&self, package: PackageId) -> bool {
+        self.own.contains(&package)
+    }
+
     fn is_main(&self, package: PackageId) -> bool {
         self.package(package).name == "main"
     }

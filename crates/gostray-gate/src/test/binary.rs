@@ -20,6 +20,10 @@ use super::wire::Left;
 /// Where the binary finds the pipes to us.
 const FOLDER: &str = "GOSTRAY_TEST_FOLDER";
 
+/// What the binary hears: go on, or move a little and wait again.
+const GO_ON: u8 = b'.';
+const AGAIN: u8 = b'g';
+
 /// Between looks while what is left may still end: at first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 const LAST_PAUSE: Duration = Duration::from_millis(50);
@@ -67,13 +71,13 @@ async fn run(command: &[OsString], options: &BinaryOptions) -> Result<(ExitStatu
     let (mut quit, mut terminate) = (signal(SignalKind::quit())?, signal(SignalKind::terminate())?);
     let mut child = start(command, folder.path())?;
     let pid = child.id().unwrap_or(0);
-    let mut state = State { pid, options, watch: None, failed: None, rest: None, left: None };
+    let mut state = State { pid, options, watch: None, failed: None, is_settled: false, rest: None, left: None };
     let status = loop {
         let wake = state.wake();
         tokio::select! {
             biased;
-            word = words.next_line() => if let Some(word) = word? && state.hear(&word) {
-                answers.write_all(b".").await?;
+            word = words.next_line() => if let Some(answer) = word?.and_then(|word| state.hear(&word)) {
+                answers.write_all(&[answer]).await?;
             },
             status = child.wait() => break status?,
             _ = quit.recv() => send(pid, nix::sys::signal::SIGQUIT),
@@ -81,8 +85,8 @@ async fn run(command: &[OsString], options: &BinaryOptions) -> Result<(ExitStatu
             _ = hangup.recv() => send(pid, nix::sys::signal::SIGHUP),
             _ = interrupt.recv() => {}
             () = tokio::time::sleep_until(wake.unwrap_or_else(far).into()), if wake.is_some() => {
-                if state.look() {
-                    answers.write_all(b".").await?;
+                if let Some(answer) = state.look() {
+                    answers.write_all(&[answer]).await?;
                 }
             }
         }
@@ -156,6 +160,8 @@ struct State<'a> {
     watch: Option<Watch>,
     /// Why it can't be looked at.
     failed: Option<String>,
+    /// The time to settle is over.
+    is_settled: bool,
     /// All tests have ended, and what was there when it was last looked at.
     rest: Option<Settling>,
     left: Option<Left>,
@@ -177,17 +183,18 @@ impl State<'_> {
         }
     }
 
-    /// Hears what the binary says. Does it wait for an answer?
-    fn hear(&mut self, word: &str) -> bool {
+    /// Hears what the binary says, and answers if it waits for that.
+    fn hear(&mut self, word: &str) -> Option<u8> {
         let (word, test) = word.split_once(' ').unwrap_or((word, ""));
         match word {
             "begin" => {
                 // Tests may be run more than once; what is left of earlier ones was told about.
+                self.is_settled = false;
                 match Watch::begin(self.pid, self.options.settle) {
                     Ok(watch) => self.watch = Some(watch),
                     Err(error) => self.failed = Some(error.to_string()),
                 }
-                return true;
+                return Some(GO_ON);
             }
             "start" => {
                 if let Some(watch) = &mut self.watch {
@@ -202,31 +209,31 @@ impl State<'_> {
             "done" => return self.settle(),
             _ => {}
         }
-        false
+        None
     }
 
     /// All tests have ended. Is there nothing to wait for?
-    fn settle(&mut self) -> bool {
+    fn settle(&mut self) -> Option<u8> {
         let now = Instant::now();
-        let Some(watch) = &mut self.watch else { return true };
+        let Some(watch) = &mut self.watch else { return Some(GO_ON) };
         match watch.rest() {
-            Ok(rest) if rest.is_settled() => self.finish(rest),
+            Ok(rest) if rest.is_settled() || self.is_settled => self.finish(rest),
             Ok(rest) => {
                 let until = now + self.options.settle;
                 self.rest = Some(Settling { rest, until, next: now + FIRST_PAUSE, pause: FIRST_PAUSE });
-                false
+                None
             }
             Err(error) => self.fail(&error.to_string()),
         }
     }
 
     /// Looks again. Is all said, so that the binary may go on?
-    fn look(&mut self) -> bool {
-        let Some(watch) = &mut self.watch else { return false };
+    fn look(&mut self) -> Option<u8> {
+        let watch = self.watch.as_mut()?;
         let Some(settling) = &mut self.rest else {
             // It may just be ending: what stays is seen at the end.
             let _ = watch.look();
-            return false;
+            return None;
         };
         match watch.rest() {
             Ok(rest) => settling.rest = rest,
@@ -234,31 +241,33 @@ impl State<'_> {
         }
         let now = Instant::now();
         if settling.rest.is_settled() || now >= settling.until {
-            return match self.rest.take() {
-                Some(settling) => self.finish(settling.rest),
-                None => false,
-            };
+            let settling = self.rest.take()?;
+            return self.finish(settling.rest);
         }
         settling.pause = (settling.pause * 2).min(LAST_PAUSE);
         settling.next = (now + settling.pause).min(settling.until);
-        false
+        None
     }
 
-    fn finish(&mut self, rest: Rest) -> bool {
-        if let Some(watch) = self.watch.take() {
-            let mut left = watch.finish(rest);
-            if let Some(before) = self.left.take() {
-                left.join(before);
-            }
-            self.left = Some(left);
+    fn finish(&mut self, rest: Rest) -> Option<u8> {
+        self.is_settled = true;
+        let mut watch = self.watch.take()?;
+        let Some(proven) = watch.prove(&rest) else {
+            self.watch = Some(watch);
+            return Some(AGAIN);
+        };
+        let mut left = watch.finish(rest, proven);
+        if let Some(before) = self.left.take() {
+            left.join(before);
         }
-        true
+        self.left = Some(left);
+        Some(GO_ON)
     }
 
-    fn fail(&mut self, why: &str) -> bool {
+    fn fail(&mut self, why: &str) -> Option<u8> {
         self.rest = None;
         self.failed = Some(why.to_owned());
-        true
+        Some(GO_ON)
     }
 
     fn end(self) -> Left {

@@ -1,8 +1,9 @@
 //! Packages and their leaks: what there is to say of a run.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use gostray_check::Finding;
+use gostray_explain::{Located, Places, find};
 use gostray_model::Frame;
 
 use super::baseline::Baseline;
@@ -76,21 +77,20 @@ impl Tested {
             let tables = &leaks.snapshot.tables;
             for leak in &mut leaks.leaks {
                 let group = &leak.judged.group;
-                let places = [group.blocked_at(tables), group.created_at(tables)];
-                leak.finding = places.into_iter().flatten().find_map(|frame| {
-                    let finding = findings.iter().find(|finding| is_about(finding, frame))?;
-                    Some(Matched {
-                        rule: format!("{} {}", finding.rule.code, finding.rule.name),
-                        message: finding.message.clone(),
-                        fix: finding.fix.as_ref().map(|fix| fix.title.clone()),
-                    })
+                let located = |frame: Option<&Frame>| {
+                    frame.map(|frame| Located { file: PathBuf::from(&*frame.file), line: frame.line })
+                };
+                let places = Places {
+                    blocked: located(group.blocked_at(tables)),
+                    created: located(group.created_at(tables)),
+                    function: None,
+                };
+                leak.finding = find(findings, &places, &[]).map(|finding| Matched {
+                    rule: format!("{} {}", finding.rule.code, finding.rule.name),
+                    message: finding.message.clone(),
+                    fix: finding.fix.as_ref().map(|fix| fix.title.clone()),
                 });
             }
         }
     }
-}
-
-fn is_about(finding: &Finding, frame: &Frame) -> bool {
-    let places = [finding.blocks_at.as_ref(), finding.spawned_at.as_ref(), Some(&finding.place)];
-    places.into_iter().flatten().any(|place| place.position.line == frame.line && place.file == Path::new(&*frame.file))
 }

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use gostray_model::{NoteKind, Record, Snapshot, StackId, start_function};
+use gostray_model::{NoteKind, Operation, Record, Snapshot, StackId, start_function};
 use gostray_process::{ProcessError, ProveOptions, Prover, Reader};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -24,6 +24,9 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 const SHARE: u32 = 20;
 /// A test binary is held up for a proof while nothing else happens in it.
 const MAX_PAUSE: Duration = Duration::from_secs(30);
+
+/// So often a proof is tried: the binary moves in between.
+const ATTEMPTS: u32 = 3;
 
 /// Goroutines of the test framework, and those of the standard library that live as long as the process, by
 /// what they are started with.
@@ -51,6 +54,9 @@ pub(crate) struct Watch {
     next_look: Option<Instant>,
     left: Left,
     stacks: FxHashMap<StackId, u32>,
+    /// What was proven stays proven.
+    prover: Option<Prover>,
+    attempts: u32,
     /// Goroutines that stayed too long, with the place of their record in `left`.
     late: FxHashMap<u64, usize>,
 }
@@ -93,6 +99,8 @@ impl Watch {
             next_look: None,
             left: Left::default(),
             stacks: FxHashMap::default(),
+            prover: None,
+            attempts: 0,
             late: FxHashMap::default(),
         })
     }
@@ -175,8 +183,38 @@ impl Watch {
         Ok(Rest { snapshot, ids, has_planted })
     }
 
-    /// What was left behind: the goroutines that were seen in the last look, with what can be proven of them.
-    pub(crate) fn finish(mut self, rest: Rest) -> Left {
+    /// Proves what can be proven of what is left. `None` if more may be when the binary has moved.
+    pub(crate) fn prove(&mut self, rest: &Rest) -> Option<Result<Snapshot, String>> {
+        let listed = &rest.snapshot;
+        let is_left = |id: u64| rest.ids.contains(&id) || self.before.contains(&id);
+        if !listed.records.iter().any(|record| is_left(record.id) && self.may_be_left(listed, record)) {
+            return Some(Ok(listed.clone()));
+        }
+        self.attempts += 1;
+        let options = ProveOptions { max_pause: MAX_PAUSE, ..ProveOptions::default() };
+        let proven = match self.prover.take() {
+            Some(prover) => Ok(prover),
+            None => Prover::attach(self.pid),
+        }
+        .and_then(|mut prover| {
+            let proven = prover.prove(&options, &mut |_| {});
+            self.prover = Some(prover);
+            proven
+        });
+        let proven = proven.map_err(|error| format!("nothing could be proven: {error}").replace('\n', "; "));
+        let is_open = proven.as_ref().is_ok_and(|proven| {
+            let waits = |record: &&Record| {
+                let status = proven.tables.status(record.status);
+                let stack = proven.tables.stack(record.stack);
+                !status.leaked && Operation::of(&proven.tables, stack, status).is_synchronisation()
+            };
+            proven.records.iter().filter(|record| rest.ids.contains(&record.id)).any(|record| waits(&record))
+        });
+        if is_open && self.attempts < ATTEMPTS { None } else { Some(proven) }
+    }
+
+    /// What was left behind: the goroutines that were seen in the last look, with what was proven of them.
+    pub(crate) fn finish(mut self, rest: Rest, proven: Result<Snapshot, String>) -> Left {
         let Rest { mut snapshot, ids, has_planted } = rest;
         if !has_planted {
             self.left.not_checked = Some("a leak that gostray plants in it was not found".to_owned());
@@ -188,14 +226,17 @@ impl Watch {
             .map(|record| record.id)
             .collect();
         let mut more_notes = Vec::new();
-        if !ids.is_empty() || !package.is_empty() {
-            match self.prove(&snapshot) {
-                Ok(proven) => {
-                    snapshot = proven;
-                    self.learn(&snapshot);
+        match proven {
+            Ok(proven) => {
+                let missing = snapshot.notes.into_iter().filter(|note| note.kind == NoteKind::Missing);
+                let missing: Vec<_> = missing.collect();
+                snapshot = proven;
+                for note in missing {
+                    snapshot.note(note.kind, note.text);
                 }
-                Err(why) => more_notes.push(why),
+                self.learn(&snapshot);
             }
+            Err(why) => more_notes.push(why),
         }
         self.left.exempt = (snapshot.records.len() - ids.len() - package.len()) as u64;
         self.left.describe(&snapshot);
@@ -234,16 +275,6 @@ impl Watch {
     pub(crate) fn abandon(mut self, why: &str) -> Left {
         self.left.not_checked = Some(why.to_owned());
         self.left
-    }
-
-    fn prove(&self, listed: &Snapshot) -> Result<Snapshot, String> {
-        let options = ProveOptions { max_pause: MAX_PAUSE, ..ProveOptions::default() };
-        let proven = Prover::attach(self.pid).and_then(|mut prover| prover.prove(&options, &mut |_| {}));
-        let mut proven = proven.map_err(|error| format!("nothing could be proven: {error}").replace('\n', "; "))?;
-        if !listed.is_complete() {
-            proven.notes.extend(listed.notes.iter().filter(|note| note.kind == NoteKind::Missing).cloned());
-        }
-        Ok(proven)
     }
 
     /// Could it be a goroutine that somebody left behind?

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use gostray_check::{Finding, Safety, Tier};
@@ -14,24 +14,30 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
     let renderer = Renderer::styled();
     let mut sources: BTreeMap<PathBuf, String> = BTreeMap::new();
     for finding in report.findings() {
-        for place in finding.path.iter().map(|step| &step.place).chain([&finding.place]) {
-            if !sources.contains_key(&place.file) {
-                let text = std::fs::read(&place.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-                sources.insert(place.file.clone(), text.unwrap_or_default());
-            }
-        }
-        writeln!(out, "{}", one(report, finding, &sources, &renderer))?;
+        read(finding, &mut sources);
+        writeln!(out, "{}", one(finding, report.base, &sources, &renderer))?;
         writeln!(out)?;
     }
     summary(report, out)
 }
 
-fn one(
-    report: &FindingsReport<'_>,
-    finding: &Finding,
-    sources: &BTreeMap<PathBuf, String>,
-    renderer: &Renderer,
-) -> String {
+/// One finding with its story.
+pub(crate) fn write_one(finding: &Finding, base: &Path, out: &mut dyn Write) -> io::Result<()> {
+    let mut sources = BTreeMap::new();
+    read(finding, &mut sources);
+    writeln!(out, "{}", one(finding, base, &sources, &Renderer::styled()))
+}
+
+fn read(finding: &Finding, sources: &mut BTreeMap<PathBuf, String>) {
+    for place in finding.path.iter().map(|step| &step.place).chain([&finding.place]) {
+        if !sources.contains_key(&place.file) {
+            let text = std::fs::read(&place.file).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            sources.insert(place.file.clone(), text.unwrap_or_default());
+        }
+    }
+}
+
+fn one(finding: &Finding, base: &Path, sources: &BTreeMap<PathBuf, String>, renderer: &Renderer) -> String {
     let level = match finding.tier {
         Tier::Proven => Level::ERROR.with_name("proven"),
         Tier::Likely => Level::WARNING.with_name("likely"),
@@ -46,7 +52,7 @@ fn one(
             files.push(&step.place.file);
         }
     }
-    let paths: Vec<String> = files.iter().map(|file| report.path(file)).collect();
+    let paths: Vec<String> = files.iter().map(|file| super::shown(base, file)).collect();
     let mut group = Group::with_title(title);
     for (file, path) in files.iter().zip(&paths) {
         let Some(source) = sources.get(*file) else { continue };

@@ -1,12 +1,13 @@
 //! `gostray.findings/v1`: stable from the first release; fields are added, never renamed.
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use gostray_check::{Finding, Fix, Place};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::findings::FindingsReport;
+use crate::findings::{FindingsReport, shown};
 
 const SCHEMA: &str = "gostray.findings/v1";
 
@@ -131,22 +132,22 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
         packages: report.report.packages,
         elapsed_ms: u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         notes: report.notes.to_vec(),
-        findings: report.findings().iter().map(|finding| of(report, finding)).collect(),
+        findings: report.findings().iter().map(|finding| of(report.base, finding)).collect(),
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;
     writeln!(out)
 }
 
 /// A finding as JSON.
-pub(super) fn of(report: &FindingsReport<'_>, finding: &Finding) -> FindingJson {
-    let place = |place: &Place| PlaceJson { file: report.path(&place.file), line: place.position.line };
+pub(crate) fn of(base: &Path, finding: &Finding) -> FindingJson {
+    let place = |place: &Place| PlaceJson { file: shown(base, &place.file), line: place.position.line };
     FindingJson {
         rule: finding.rule.code,
         name: finding.rule.name,
         tier: finding.tier.word(),
         message: finding.message.clone(),
         why: finding.why.clone(),
-        file: report.path(&finding.place.file),
+        file: shown(base, &finding.place.file),
         line: finding.place.position.line,
         column: finding.place.position.column,
         end_line: finding.place.end_position.line,
@@ -158,20 +159,20 @@ pub(super) fn of(report: &FindingsReport<'_>, finding: &Finding) -> FindingJson 
             .path
             .iter()
             .map(|step| StepJson {
-                file: report.path(&step.place.file),
+                file: shown(base, &step.place.file),
                 line: step.place.position.line,
                 column: step.place.position.column,
                 note: step.note.clone(),
             })
             .collect(),
-        fix: finding.fix.as_ref().map(|fix| fix_of(report, fix)),
+        fix: finding.fix.as_ref().map(|fix| fix_of(base, fix)),
         fingerprint: finding.fingerprint.clone(),
     }
 }
 
-fn fix_of(report: &FindingsReport<'_>, fix: &Fix) -> FixJson {
+fn fix_of(base: &Path, fix: &Fix) -> FixJson {
     let edits = fix.edits.iter().map(|edit| EditJson {
-        file: report.path(&edit.file),
+        file: shown(base, &edit.file),
         start: edit.start,
         end: edit.end,
         text: edit.text.clone(),

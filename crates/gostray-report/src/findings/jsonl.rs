@@ -6,7 +6,7 @@ use crate::findings::{FindingsReport, json};
 
 pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     for finding in report.findings() {
-        serde_json::to_writer(&mut *out, &json::of(report, finding))?;
+        serde_json::to_writer(&mut *out, &json::of(report.base, finding))?;
         writeln!(out)?;
     }
     Ok(())

@@ -11,14 +11,16 @@ mod junit;
 mod sarif;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use gostray_check::{Finding, Place, Report};
 
+pub(crate) use full::write_one;
 pub(crate) use github::{data, property};
 pub(crate) use html::page_style;
 pub use json::findings_schema;
+pub(crate) use json::{FindingJson, of as finding_json};
 pub(crate) use junit::escape;
 
 /// A way to show findings.
@@ -88,7 +90,7 @@ impl FindingsReport<'_> {
 
     /// A path as it is shown: relative where it can be.
     fn path(&self, path: &Path) -> String {
-        relative(path, self.base).unwrap_or_else(|| path.to_owned()).display().to_string()
+        shown(self.base, path)
     }
 
     /// `path:line:column`
@@ -97,6 +99,7 @@ impl FindingsReport<'_> {
     }
 }
 
-fn relative(path: &Path, base: &Path) -> Option<PathBuf> {
-    path.strip_prefix(base).ok().map(Path::to_owned)
+/// A path as it is shown: relative where it can be.
+fn shown(base: &Path, path: &Path) -> String {
+    path.strip_prefix(base).unwrap_or(path).display().to_string()
 }

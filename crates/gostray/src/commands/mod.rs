@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod diff;
 mod doctor;
+mod explain;
 mod inspect;
 mod man;
 mod prove;
@@ -26,6 +27,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::run(&args),
         Command::Rule(args) => rule::run(&args),
+        Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Soak(args) => soak::run(&args),
         Command::Inspect(args) => inspect::run(&args),

@@ -7,10 +7,7 @@ use crate::exit::Exit;
 pub(crate) fn run(args: &Prove) -> anyhow::Result<Exit> {
     use anyhow::bail;
     use gostray_model::groups;
-    use gostray_process::{Method, ProveOptions, ProveProgress};
 
-    use crate::cli::Snapshot;
-    use crate::progress::Progress;
     use crate::show;
 
     let filter = super::filter(&args.selection)?;
@@ -19,15 +16,29 @@ pub(crate) fn run(args: &Prove) -> anyhow::Result<Exit> {
     let Ok(pid) = text.parse() else {
         bail!("{:?} is no process id: gostray ps lists the Go processes of this machine", args.process)
     };
+    let mut snapshot = prove(pid, &args.pause)?;
+    filter.apply(&mut snapshot);
+    let groups = groups(&snapshot);
+    show::snapshot(&snapshot, groups, &args.process, &args.output, args.goroutines)
+}
+
+/// Proves what can be proven of a process, and says on the way what it does.
+#[cfg(target_os = "linux")]
+pub(super) fn prove(pid: u32, pause: &crate::cli::Pause) -> anyhow::Result<gostray_model::Snapshot> {
+    use gostray_process::{Method, ProveOptions, ProveProgress};
+
+    use crate::cli::Snapshot;
+    use crate::progress::Progress;
+
     let options = ProveOptions {
-        method: match args.pause.snapshot {
+        method: match pause.snapshot {
             Snapshot::Auto => Method::Auto,
             Snapshot::Fork => Method::Fork,
             Snapshot::Stop => Method::Stop,
         },
-        max_pause: args.pause.max_pause,
-        max_copy: args.pause.max_copy,
-        fork_under_seccomp: args.pause.fork_under_seccomp,
+        max_pause: pause.max_pause,
+        max_copy: pause.max_copy,
+        fork_under_seccomp: pause.fork_under_seccomp,
         ..ProveOptions::default()
     };
     let progress = Progress::start(&format!("reading process {pid}"));
@@ -39,11 +50,12 @@ pub(crate) fn run(args: &Prove) -> anyhow::Result<Exit> {
             ProveProgress::Proving => "looking through the snapshot".to_owned(),
         });
     };
-    let mut snapshot = gostray_process::prove(pid, &options, &mut say)?;
-    drop(progress);
-    filter.apply(&mut snapshot);
-    let groups = groups(&snapshot);
-    show::snapshot(&snapshot, groups, &args.process, &args.output, args.goroutines)
+    Ok(gostray_process::prove(pid, &options, &mut say)?)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn prove(pid: u32, _: &crate::cli::Pause) -> anyhow::Result<gostray_model::Snapshot> {
+    anyhow::bail!("process {pid} can't be read from outside on this system: that works on Linux only")
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,0 +1,261 @@
+//! What `gostray explain` promises: the statement that causes a running leak, or who could end it; and never a cause
+//! from source that is not that of the binary.
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that fails says where")]
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use gostray_toolchain::{Request, Toolchain};
+
+/// What must come true is waited for so long at most.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Scenarios that do not show while a program runs: one panics, one lies in goroutines of the standard library that
+/// are as they should be, one is no leak by itself.
+const NOT_SEEN: [&str; 3] = ["s11", "s28", "s34"];
+
+fn go() -> Toolchain {
+    Toolchain::find(Request::Any, &mut |_| {}).unwrap()
+}
+
+fn scenarios() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios").canonicalize().unwrap()
+}
+
+struct Running(Child);
+
+impl Running {
+    /// Starts a program of the scenarios, and waits until it says that it is ready.
+    fn start(executable: &Path) -> Self {
+        let child = Command::new(executable).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut running = Self(child);
+        let mut line = String::new();
+        BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "ready\n");
+        running
+    }
+
+    fn explain(&self, source: &Path, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args(["explain", &self.0.id().to_string(), "--max-pause", "30s", "--source"])
+            .arg(source)
+            .args(args)
+            .output()
+            .unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Rule and line of the findings in explanations.
+fn causes(json: &serde_json::Value) -> Vec<(String, u64)> {
+    let groups = json["groups"].as_array().unwrap().iter();
+    let findings = groups.map(|group| &group["explanation"]["finding"]).filter(|finding| finding.is_object());
+    findings.map(|f| (f["rule"].as_str().unwrap().to_owned(), f["line"].as_u64().unwrap())).collect()
+}
+
+/// What the source says is the cause: `// want GS101`.
+fn wanted(file: &Path) -> Vec<(String, u64)> {
+    let text = fs::read_to_string(file).unwrap();
+    let mut wanted = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if let Some((_, rules)) = line.split_once("// want ") {
+            wanted.extend(rules.split(' ').map(|rule| (rule.to_owned(), at as u64 + 1)));
+        }
+    }
+    wanted
+}
+
+#[test]
+fn every_leak_that_shows_while_it_runs_is_explained() {
+    let (go, folder) = (go(), tempfile::tempdir().unwrap());
+    let mut names: Vec<String> =
+        fs::read_dir(scenarios()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    let (mut table, mut failed) = (Vec::new(), false);
+    for name in names.iter().filter(|name| name.starts_with('s') && !NOT_SEEN.contains(&&name[..3])) {
+        let source = scenarios().join(name).join("leaky");
+        let executable = folder.path().join(name);
+        // Without symbols, as programs are in production.
+        go.build(&source, &executable, ["-ldflags=-s -w"]).unwrap();
+        let running = Running::start(&executable);
+        let wanted = wanted(&source.join("main.go"));
+        let start = Instant::now();
+        // Goroutines come to where they wait in their own time.
+        let found = loop {
+            let found = causes(&json(&running.explain(&source, &["--all", "--format", "json", "--exit-zero"])));
+            if found.iter().any(|cause| wanted.contains(cause)) || start.elapsed() > PATIENCE {
+                break found;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        let is_good = found.iter().all(|cause| wanted.contains(cause)) && !found.is_empty();
+        failed |= !is_good;
+        table.push(format!("{:<7} {name:<28} {found:?}", if is_good { "ok" } else { "FAILED" }));
+    }
+    println!("{}", table.join("\n"));
+    assert_eq!(table.len(), 31);
+    assert!(!failed);
+}
+
+#[test]
+fn source_of_another_version_is_no_cause() {
+    let (go, folder) = (go(), tempfile::tempdir().unwrap());
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    let text = fs::read_to_string(scenarios().join("s05_caller_gives_up/leaky/main.go")).unwrap();
+    fs::write(source.join("main.go"), &text).unwrap();
+    fs::write(source.join("go.mod"), "module example.com/other\n\ngo 1.22\n").unwrap();
+    let executable = folder.path().join("program");
+    go.build(&source, &executable, ["-trimpath"]).unwrap();
+    let running = Running::start(&executable);
+    let explained = || {
+        let start = Instant::now();
+        loop {
+            let json = json(&running.explain(&source, &["--format", "json", "--exit-zero"]));
+            let groups = json["groups"].as_array().unwrap().clone();
+            if !groups.is_empty() || start.elapsed() > PATIENCE {
+                break groups;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    assert_eq!(explained()[0]["explanation"]["finding"]["rule"], "GS102");
+
+    // Everything has moved by a few lines.
+    let (package, rest) = text.split_once('\n').unwrap();
+    fs::write(source.join("main.go"), format!("{package}\n\n// One.\n// Two.\n// Three.\n{rest}")).unwrap();
+    let group = &explained()[0]["explanation"];
+    assert!(group["finding"].is_null(), "{group}");
+    assert!(group["misfits"][0].as_str().unwrap().contains("the source is not that of the binary"), "{group}");
+
+    // The file is gone.
+    fs::rename(source.join("main.go"), source.join("other.go")).unwrap();
+    let group = &explained()[0]["explanation"];
+    assert!(
+        group["finding"].is_null() && group["unknown"].as_str().unwrap().contains("is not in the source"),
+        "{group}"
+    );
+
+    // Another module altogether.
+    fs::write(source.join("go.mod"), "module example.com/elsewhere\n\ngo 1.22\n").unwrap();
+    let output = running.explain(&source, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(error.contains("example.com/other") && error.contains("example.com/elsewhere"), "{error}");
+}
+
+#[test]
+fn where_no_rule_knows_who_could_end_it_is_said() {
+    let source = r#"package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+type queue struct{ jobs, done chan int }
+
+func (q *queue) worker() {
+	for {
+		select {
+		case <-q.jobs:
+		case <-q.done:
+			return
+		}
+	}
+}
+
+func (q *queue) add(n int) { q.jobs <- n }
+
+func (q *queue) end() { close(q.done) }
+
+func main() {
+	q := &queue{make(chan int), make(chan int)}
+	go q.worker()
+	q.add(1)
+	fmt.Println("ready")
+	io.Copy(io.Discard, os.Stdin)
+	q.end()
+}
+"#;
+    let (go, folder) = (go(), tempfile::tempdir().unwrap());
+    fs::write(folder.path().join("main.go"), source).unwrap();
+    fs::write(folder.path().join("go.mod"), "module example.com/queue\n\ngo 1.22\n").unwrap();
+    let executable = folder.path().join("program");
+    go.build(folder.path(), &executable, &[] as &[&str]).unwrap();
+    let running = Running::start(&executable);
+    let output = running.explain(folder.path(), &["--all"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    for line in ["it receives from q.jobs", "main.go:21:30  queue.add sends", "main.go:23:31  queue.end closes"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert_eq!(output.status.code(), Some(0), "{text}");
+}
+
+#[test]
+fn a_dump_is_explained_like_a_process() {
+    let source = scenarios().join("s01_hedged_request/leaky");
+    let dump = "goroutine 7 [chan send, 12 minutes]:\nmain.first.func1()\n\t/build/leaky/main.go:15 +0x25\n\
+                created by main.first in goroutine 1\n\t/build/leaky/main.go:14 +0x65\n\n";
+    let text = fs::read_to_string(source.join("main.go")).unwrap();
+    let send = text.lines().position(|line| line.contains("// want GS103")).unwrap() + 1;
+    let lines: Vec<&str> = text.lines().take(send).collect();
+    let function = lines.iter().rev().find_map(|line| line.strip_prefix("func ")).unwrap();
+    let function = function.split('(').next().unwrap();
+    let dump = dump.replace("main.first", &format!("main.{function}")).replace(":15", &format!(":{send}")).repeat(12);
+    // Each has an id of its own.
+    let mut id = 6;
+    let dump: String = dump
+        .split("goroutine 7")
+        .map(|part| {
+            id += 100;
+            if part.is_empty() { String::new() } else { format!("goroutine {id}{part}") }
+        })
+        .collect();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gostray"))
+        .args(["explain", "-", "--all", "--format", "json", "--exit-zero", "--source"])
+        .arg(&source)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(dump.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(causes(&json(&output)), [("GS103".to_owned(), send as u64)]);
+}
+
+#[test]
+fn what_it_cannot_read_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let dump = folder.path().join("dump");
+    fs::write(&dump, "goroutine 1 [running]:\nmain.main()\n\t/x/main.go:3 +0x1\n").unwrap();
+    for (args, what) in [
+        (vec!["/nowhere/dump", "--source", "/"], "module"),
+        (vec![dump.to_str().unwrap(), "--source", "/nowhere"], "--source /nowhere"),
+        (vec!["4194304", "--source", scenarios().to_str().unwrap()], "no process"),
+    ]
+    .iter()
+    .map(|(args, what)| (args.clone(), *what))
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_gostray")).arg("explain").args(&args).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(error.contains(what), "{args:?}: {error}");
+    }
+}
