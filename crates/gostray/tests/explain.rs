@@ -259,3 +259,63 @@ fn what_it_cannot_read_it_says() {
         assert!(error.contains(what), "{args:?}: {error}");
     }
 }
+
+/// Of Go's own programs for its leak profile: each leaks in a known way. The runtime's own dump is what is explained.
+#[test]
+fn of_go_s_own_leaks_most_have_a_cause_and_nearly_all_an_account() {
+    let go = Toolchain::find(Request::Exactly("1.27.3".parse().unwrap()), &mut |_| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("source");
+    copy(&go.root().unwrap().join("src/runtime/testdata/testgoroutineleakprofile"), &source);
+    fs::write(source.join("go.mod"), "module testgoroutineleakprofile\n\ngo 1.27\n").unwrap();
+    let programs = [("main", source.clone()), ("goker", source.join("goker"))].map(|(name, source)| {
+        let executable = folder.path().join(name);
+        go.build(&source, &executable, &[] as &[&str]).unwrap();
+        executable
+    });
+    let (mut all, mut causes, mut accounts, mut neither) = (0, 0, 0, Vec::new());
+    for line in include_str!("goroot/cases.tsv").lines() {
+        let case = line.split('\t').next().unwrap();
+        // The runtime does not find every leak each time.
+        let dump = (0..20).find_map(|_| {
+            let outputs = programs.iter().map(|program| Command::new(program).arg(case).output().unwrap().stdout);
+            outputs.map(|dump| String::from_utf8_lossy(&dump).into_owned()).find(|dump| dump.contains("(leaked)"))
+        });
+        let Some(dump) = dump else { continue };
+        all += 1;
+        let mut child = Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args(["explain", "-", "--format", "json", "--exit-zero", "--source"])
+            .arg(&source)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(dump.as_bytes()).unwrap();
+        let json = json(&child.wait_with_output().unwrap());
+        let has = |what: &str| {
+            let groups = json["groups"].as_array().unwrap().iter();
+            groups.filter(|group| group["verdict"] == "proven").any(|group| !group["explanation"][what].is_null())
+        };
+        match (has("finding"), has("accounts")) {
+            (true, _) => causes += 1,
+            (false, true) => accounts += 1,
+            (false, false) => neither.push(case),
+        }
+    }
+    println!("{causes} of {all} have a cause, {accounts} more an account; neither: {neither:?}");
+    assert!(all >= 80, "{all} cases leak");
+    assert!(causes * 100 >= all * 60, "{causes} of {all}");
+    assert!(neither.len() <= 3, "{neither:?}");
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::write(target, fs::read(entry.path()).unwrap()).unwrap();
+        }
+    }
+}
