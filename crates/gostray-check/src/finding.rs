@@ -125,4 +125,6 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The same for the same finding when lines move: from the rule, the function and the statement.
     pub fingerprint: String,
+    /// How many goroutines wait because of it, in snapshots of running programs that it was compared with.
+    pub live: u64,
 }

@@ -115,6 +115,10 @@ pub(crate) struct Check {
     pub(crate) fixes: Fixes,
     #[command(flatten)]
     pub(crate) known: Known,
+    /// Compare with a running program: what it shows comes first, with how many goroutines wait because of it.
+    /// host:port, URL, pid:N or file; may be given again
+    #[arg(long, value_name = "SRC")]
+    pub(crate) profile: Vec<String>,
     /// Look into tests, too [default: true]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) tests: Option<bool>,
@@ -640,6 +644,13 @@ pub(crate) struct Endpoint {
     /// Send a header, e.g. 'Authorization: Bearer …'; may be given again
     #[arg(long, value_name = "NAME: VALUE", value_parser = parse_header)]
     pub(crate) header: Vec<(String, String)>,
+}
+
+impl Default for Endpoint {
+    fn default() -> Self {
+        let timeout = std::time::Duration::from_secs(30);
+        Self { max_dump: 2_000, no_leak_profile: false, force: false, timeout, header: Vec::new() }
+    }
 }
 
 /// Go's own flags have one dash; takes the ones we share.

@@ -481,3 +481,30 @@ func all(events chan int) int {
         found.map(|own| format!("{} {} {}", own["line"], own["rule"], own["tier"]).replace('"', "")).collect();
     assert_eq!(found, ["7 GS106 likely", "12 GS101 likely", "25 GS114 likely", "36 GS114 proven"]);
 }
+
+#[test]
+fn what_a_running_program_shows_comes_first() {
+    let folder = module(&[("shop.go", LEAKY)]);
+    let line = |text: &str| LEAKY.lines().position(|line| line.contains(text)).unwrap() + 1;
+    let goroutine = |id: u32| {
+        format!(
+            "goroutine {id} [chan send]:\nexample.com/shop.start.func1()\n\t/build/shop.go:{} +0x1\n\
+             created by example.com/shop.start in goroutine 1\n\t/build/shop.go:{} +0x2\n\n",
+            line("done <- true"),
+            line("done <- true") - 1
+        )
+    };
+    fs::write(folder.path().join("dump.txt"), (7..10).map(goroutine).collect::<String>()).unwrap();
+    let output = gostray(folder.path(), &["check", "--profile", "dump.txt", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let found: Vec<(u64, u64)> = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["line"].as_u64().unwrap(), finding["live"].as_u64().unwrap_or(0)))
+        .collect();
+    // In the order of the source it would be the other way round.
+    assert_eq!(found, [(line("done <- true") as u64, 3), (line("item <- fetch(id)") as u64, 0)]);
+    let text = stdout(&gostray(folder.path(), &["check", "--profile", "dump.txt"]));
+    assert!(text.contains("live: 3 goroutines wait because of it"), "{text}");
+}

@@ -17,6 +17,9 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
             finding.function,
             finding.message
         )?;
+        if finding.live > 0 {
+            writeln!(out, "  live: {} goroutines wait because of it", finding.live)?;
+        }
         for step in &finding.path {
             writeln!(out, "  {}: {}", report.at(&step.place), step.note)?;
         }

@@ -78,11 +78,20 @@ fn one(finding: &Finding, base: &Path, sources: &BTreeMap<PathBuf, String>, rend
     if !finding.why.is_empty() {
         group = group.element(Level::NOTE.with_name("why").message(&*finding.why));
     }
+    let live = (finding.live > 0).then(|| format!("{} because of it", waits(finding.live)));
+    if let Some(live) = &live {
+        group = group.element(Level::NOTE.with_name("live").message(&**live));
+    }
     let help = help(finding);
     if let Some(help) = &help {
         group = group.element(Level::HELP.message(&**help));
     }
     renderer.render(&[group])
+}
+
+/// `1 goroutine waits`, `2 goroutines wait`.
+fn waits(goroutines: u64) -> String {
+    format!("{} wait{}", count(goroutines, "goroutine"), if goroutines == 1 { "s" } else { "" })
 }
 
 fn help(finding: &Finding) -> Option<String> {

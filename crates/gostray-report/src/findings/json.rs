@@ -69,6 +69,14 @@ pub(crate) struct FindingJson {
     fix: Option<FixJson>,
     /// The same for the same finding when lines move.
     fingerprint: String,
+    /// With `--profile`: how many goroutines wait because of it.
+    #[serde(skip_serializing_if = "is_none")]
+    live: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A place.
@@ -167,6 +175,7 @@ pub(crate) fn of(base: &Path, finding: &Finding) -> FindingJson {
             .collect(),
         fix: finding.fix.as_ref().map(|fix| fix_of(base, fix)),
         fingerprint: finding.fingerprint.clone(),
+        live: finding.live,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod fix;
 mod git;
+mod live;
 mod vettool;
 mod watch;
 
@@ -95,11 +96,18 @@ pub(super) struct What<'a> {
     tags: &'a [String],
     hygiene: bool,
     tests: Option<bool>,
+    profiles: &'a [String],
 }
 
 impl<'a> What<'a> {
     pub(super) fn of(args: &'a Check) -> Self {
-        Self { patterns: &args.patterns, tags: &args.tags, hygiene: args.hygiene, tests: args.tests }
+        Self {
+            patterns: &args.patterns,
+            tags: &args.tags,
+            hygiene: args.hygiene,
+            tests: args.tests,
+            profiles: &args.profile,
+        }
     }
 }
 
@@ -122,8 +130,13 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     let hygiene = args.hygiene || config.check.hygiene == Some(true);
     let tier = if hygiene { Tier::Hygiene } else { Tier::Likely };
     let options = Options { tests, tier, config, root };
-    let report = gostray_check::check(&world, &packages, &options, &|| {});
+    let mut report = gostray_check::check(&world, &packages, &options, &|| {});
     drop(progress);
+    for source in args.profiles {
+        live::count(source, &world, &packages, &folders, base, &mut report.findings)?;
+    }
+    // What is seen running comes first; the others stay in the order of the source.
+    report.findings.sort_by_key(|finding| std::cmp::Reverse(finding.live));
     let shown = |path: &Path| path.strip_prefix(base).unwrap_or(path).display().to_string();
     let mut notes: Vec<String> =
         unread.iter().map(|(path, why)| format!("{} could not be read: {why}", shown(path))).collect();
@@ -196,7 +209,7 @@ fn format(format: CheckFormat) -> FindingsFormat {
 
 /// The findings of some packages, for those who run something of them.
 pub(super) fn findings_of(base: &Path, patterns: &[String], tags: &[String]) -> anyhow::Result<Vec<Finding>> {
-    let what = What { patterns, tags, hygiene: false, tests: Some(true) };
+    let what = What { patterns, tags, hygiene: false, tests: Some(true), profiles: &[] };
     Ok(look(&what, base)?.report.findings)
 }
 
