@@ -173,13 +173,13 @@ pub(crate) struct ExplanationJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) finding: Option<FindingJson>,
     /// Where there is none: who could wake it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) accounts: Vec<AccountJson>,
     /// Why the source says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unknown: Option<String>,
     /// What does not fit between the binary and the source.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) misfits: Vec<String>,
 }
 

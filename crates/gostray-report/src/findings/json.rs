@@ -70,7 +70,7 @@ pub(crate) struct FindingJson {
     /// The same for the same finding when lines move.
     fingerprint: String,
     /// With `--profile`: how many goroutines wait because of it.
-    #[serde(skip_serializing_if = "is_none")]
+    #[serde(default, skip_serializing_if = "is_none")]
     live: u64,
 }
 
