@@ -364,7 +364,7 @@ pub(crate) struct RequestFiles {
     /// What a browser saved
     #[arg(long, value_name = "FILE")]
     pub(crate) har: Option<PathBuf>,
-    /// An OpenAPI document in JSON: the operations whose parameters have examples
+    /// An OpenAPI document, YAML or JSON: the operations whose parameters have examples
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Option<PathBuf>,
 }

@@ -196,14 +196,18 @@ pub fn parse_har(text: &str) -> Result<Vec<Request>, RequestError> {
     some(requests)
 }
 
-/// The operations of an `OpenAPI` 3 document in JSON that can be called without inventing anything: those whose
+/// The operations of an `OpenAPI` 3 document, in YAML or JSON, that can be called without inventing anything: those whose
 /// required parameters have examples or defaults. The names of the others are given, too.
 ///
 /// # Errors
 /// If it is no such document, or no operation can be called.
 pub fn parse_openapi(text: &str) -> Result<(Vec<Request>, Vec<String>), RequestError> {
-    let document = |why: String| RequestError::Document { what: "OpenAPI document in JSON", why };
-    let api: Value = serde_json::from_str(text).map_err(|error| document(error.to_string()))?;
+    let document = |why: String| RequestError::Document { what: "OpenAPI document", why };
+    // JSON is YAML, but its own errors are better.
+    let api: Value = match text.trim_start().starts_with('{') {
+        true => serde_json::from_str(text).map_err(|error| document(error.to_string()))?,
+        false => serde_saphyr::from_str(text).map_err(|error| document(error.to_string()))?,
+    };
     let Some(paths) = api["paths"].as_object().filter(|_| api["openapi"].is_string()) else {
         return Err(document("it has no \"openapi\" and \"paths\"".to_owned()));
     };
@@ -347,6 +351,14 @@ mod tests {
         let paths: Vec<_> = requests.iter().map(|request| (request.method.as_str(), &*request.path)).collect();
         assert_eq!(paths, [("POST", "/items"), ("GET", "/items/7?q=a%20b")]);
         assert_eq!(left_out, ["DELETE /items/{id}: the parameter id has no example"]);
-        assert!(parse_openapi("{}").is_err());
+        for (text, why) in
+            [("{}", "openapi"), ("openapi: 3", "paths"), ("a: [", "OpenAPI"), ("{", "OpenAPI"), ("", "OpenAPI")]
+        {
+            let error = parse_openapi(text).unwrap_err().to_string();
+            assert!(error.contains(why), "{text}: {error}");
+        }
+        let yaml =
+            "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      parameters:\n        - {name: b, in: query, example: c}\n";
+        assert_eq!(parse_openapi(yaml).unwrap().0[0].path, "/a?b=c");
     }
 }
