@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// List the Go processes of this machine, without stopping any
     Ps(Ps),
+    /// Serve ps, inspect, prove, explain and check to assistants, over standard input and output (MCP)
+    Mcp,
     /// Say what works on this machine, and how to mend what doesn't
     Doctor,
     /// Show the whole story on a bundled leaky service

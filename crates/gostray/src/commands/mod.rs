@@ -7,6 +7,7 @@ mod doctor;
 mod explain;
 mod inspect;
 mod man;
+mod mcp;
 mod prove;
 mod ps;
 mod rule;
@@ -34,6 +35,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Ps(args) => ps::run(&args),
+        Command::Mcp => mcp::run(),
         Command::Doctor => doctor::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
