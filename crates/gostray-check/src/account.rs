@@ -7,6 +7,7 @@ use gostray_golang::package::{FileId, PackageId, World};
 
 use crate::config::Owner;
 use crate::finding::Place;
+use crate::lock::{Act, lock_call};
 use crate::program::{Body, BodyId, Cell, Known, Operation, Origin, Program, Usage, What, follow, parameters, usage};
 
 /// So many of those who could wake it are told.
@@ -198,10 +199,13 @@ fn of_event(program: &Program<'_>, packages: &[PackageId], body: &Body<'_>, what
     if matches!(waiting, Waiting::Send | Waiting::Receive) {
         of_channel(program, packages, body, operand, &mut account);
     }
+    if let (Waiting::Lock, What::Call { call }) = (waiting, what) {
+        of_lock(program, packages, body, call, &mut account);
+    }
     if account.made.is_empty() {
         of_context(program, body, operand, &mut account);
     }
-    if account.made.is_empty() {
+    if account.made.is_empty() && account.takers.is_empty() {
         of_cell(program, body, operand, &mut account);
     }
     account.wakers.sort_by(|a, b| a.place.cmp(&b.place));
@@ -234,6 +238,24 @@ fn of_channel(program: &Program<'_>, packages: &[PackageId], body: &Body<'_>, op
         }
     }
     account.is_whole &= !account.made.is_empty();
+}
+
+/// A lock, whether it is called by its name or through what it is embedded in: who else takes it, and gives it back.
+fn of_lock(program: &Program<'_>, packages: &[PackageId], body: &Body<'_>, call: ExprId, account: &mut Account) {
+    let Some(cell) = lock_call(body, call).and_then(|lock| lock.cell) else { return };
+    account.is_whole = program.is_seen_whole(cell);
+    let files = packages.iter().flat_map(|id| program.package(*id).files()).map(|(id, _)| id);
+    for body in files.flat_map(|file| program.bodies(file)) {
+        for (_, event) in body.flow().all() {
+            let (What::Call { call } | What::Deferred { call }) = event.what else { continue };
+            let Some(lock) = lock_call(&body, call).filter(|lock| lock.cell == Some(cell)) else { continue };
+            let place = body.place(body.ast()[call].span);
+            match lock.act {
+                Act::Take(_) => account.takers.push(place),
+                Act::Give(_) => account.wakers.push(Waker { place, function: body.name(), what: "unlocks" }),
+            }
+        }
+    }
 }
 
 /// `<-ctx.Done()`: where the context comes from, through the calls that lead here.

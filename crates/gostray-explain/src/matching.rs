@@ -48,10 +48,12 @@ pub fn find<'f>(findings: &'f [Finding], places: &Places, accounts: &[Account]) 
         })
     };
     let elsewhere = |finding: &Finding| finding.blocks_at.is_some() && places.blocked.is_some() && !blocks(finding);
-    let tests: [&dyn Fn(&Finding) -> bool; 7] = [
+    let tests: [&dyn Fn(&Finding) -> bool; 8] = [
         &|finding| blocks(finding) && spawned(finding),
         &blocks,
         &reported,
+        // Who waits at a lock is told about rather by who keeps it than by what they would do with it.
+        &|finding| about(finding) && !elsewhere(finding) && finding.tier != Tier::Hygiene,
         &on_the_way,
         // What only makes leaks easy may be said of any `go` statement.
         &|finding| spawned(finding) && !elsewhere(finding) && finding.tier != Tier::Hygiene,
