@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Prove which goroutines of a process can never run again, and show who holds the others
     Prove(Prove),
+    /// Watch the goroutines of a process or service, live in the terminal
+    Top(Top),
     /// Show what grew between two snapshots, in absolute counts
     Diff(Diff),
     /// List the Go processes of this machine, without stopping any
@@ -479,6 +481,26 @@ const GROUP_HELP: &str = "Put goroutines together by:
   goloc      the go statement that started them
   startloc   the function they were started with
   label:KEY  the value of a pprof label";
+
+/// Watch the goroutines of a process or service, live in the terminal.
+///
+/// Looks never stop the program, and take at most a twentieth of the time; `p` proves, which holds a process up for
+/// a moment. `?` lists the keys.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray top 4711\n  \
+    gostray top :6060 --interval 5s")]
+pub(crate) struct Top {
+    /// pid:N, a bare process id, host:port or URL
+    #[arg(value_name = "SRC")]
+    pub(crate) source: String,
+    /// Look so often
+    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
+    pub(crate) interval: std::time::Duration,
+    /// A proof never holds up the process for longer
+    #[arg(long, value_name = "DURATION", default_value = "100ms", value_parser = parse_duration)]
+    pub(crate) max_pause: std::time::Duration,
+}
 
 /// Show what grew between two snapshots, in absolute counts.
 ///

@@ -13,6 +13,7 @@ mod ps;
 mod rule;
 mod soak;
 mod test;
+mod top;
 
 use clap::CommandFactory;
 
@@ -36,6 +37,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Diff(args) => diff::run(&args),
         Command::Ps(args) => ps::run(&args),
         Command::Mcp => mcp::run(),
+        Command::Top(args) => top::run(&args),
         Command::Doctor => doctor::run(),
         Command::Demo(args) => demo::run(&args),
         Command::Completions { shell } => {
