@@ -1,7 +1,7 @@
 //! The terminal, the thread that takes snapshots, and the loop between them.
 
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -35,30 +35,49 @@ pub type Take = Box<dyn FnMut(bool) -> Result<Snapshot, String> + Send>;
 /// # Errors
 /// If there is no terminal, or it fails. That a snapshot can't be taken is shown.
 pub fn run(options: &Options, take: Take) -> io::Result<()> {
-    let (asks, snapshots) = watch(options.interval, take);
+    let (ask, snapshots) = taker(take);
     let mut state = State::new(&options.name, options.can_prove);
     let mut terminal = ratatui::try_init()?;
     let result = (|| {
+        let mut asked = Some(Instant::now());
+        let mut next = Instant::now();
+        // The thread is there as long as we are.
+        let _ = ask.send(false);
+        terminal.draw(|frame| view::draw(frame, &state))?;
         loop {
-            terminal.draw(|frame| view::draw(frame, &state))?;
+            let mut has_changed = false;
             if event::poll(TICK)? {
+                has_changed = true;
                 if let Event::Key(key) = event::read()?
                     && key.kind != KeyEventKind::Release
                 {
                     match state.press(key) {
                         Ask::Quit => return Ok(()),
-                        Ask::Prove => drop(asks.send(true)),
-                        Ask::Refresh => drop(asks.send(false)),
+                        Ask::Prove => {
+                            asked = Some(Instant::now());
+                            let _ = ask.send(true);
+                        }
+                        Ask::Refresh => next = Instant::now(),
                         Ask::Nothing => {}
                     }
                 }
-                continue;
             }
             for taken in snapshots.try_iter() {
+                has_changed = true;
                 match taken {
                     Ok(snapshot) => state.take(snapshot, Instant::now()),
                     Err(why) => state.message = Some(why),
                 }
+                // All that it cost, here and in the thread: this machine has other things to do.
+                let cost = asked.take().map_or(Duration::ZERO, |asked| asked.elapsed());
+                next = Instant::now() + options.interval.max(cost * SHARE);
+            }
+            if asked.is_none() && Instant::now() >= next {
+                asked = Some(Instant::now());
+                let _ = ask.send(false);
+            }
+            if has_changed {
+                terminal.draw(|frame| view::draw(frame, &state))?;
             }
         }
     })();
@@ -68,24 +87,15 @@ pub fn run(options: &Options, take: Take) -> io::Result<()> {
 
 type Taken = Result<Snapshot, String>;
 
-/// A thread that takes snapshots: every so often, and when it is asked to. It ends when nobody hears it any more.
-fn watch(interval: Duration, mut take: Take) -> (Sender<bool>, mpsc::Receiver<Taken>) {
+/// A thread that takes a snapshot when it is asked to, with proofs or without. It ends when nobody asks any more.
+fn taker(mut take: Take) -> (Sender<bool>, mpsc::Receiver<Taken>) {
     let (ask, asked) = mpsc::channel();
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {
-        let mut prove = false;
-        loop {
-            let start = Instant::now();
+        for prove in asked {
             if tell.send(take(prove)).is_err() {
                 return;
             }
-            // The source and this machine have other things to do.
-            let pause = interval.max(start.elapsed() * SHARE);
-            prove = match asked.recv_timeout(pause) {
-                Ok(prove) => prove,
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
         }
     });
     (ask, told)
