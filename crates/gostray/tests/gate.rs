@@ -108,7 +108,7 @@ fn marked() -> Left {
             }
         }
     }
-    assert_eq!(marked.len(), 18);
+    assert_eq!(marked.len(), 19);
     marked
 }
 

@@ -110,7 +110,8 @@ fn send(pid: u32, signal: nix::sys::signal::Signal) {
 /// Two pipes with names, so that the binary has no open file that it would not have without us. We hold
 /// both ends of each: it never waits for us to open one, and sees the end of what it reads when we are gone.
 fn pipes(folder: &Path) -> io::Result<(Lines<BufReader<pipe::Receiver>>, pipe::Sender)> {
-    let (up, down) = (folder.join("up"), folder.join("down"));
+    let us = std::process::id();
+    let (up, down) = (folder.join(format!("up.{us}")), folder.join(format!("down.{us}")));
     for path in [&up, &down] {
         mkfifo(path, Mode::S_IRUSR | Mode::S_IWUSR)?;
     }
@@ -197,8 +198,8 @@ impl State<'_> {
                 return Some(GO_ON);
             }
             "start" => {
-                if let Some(watch) = &mut self.watch {
-                    watch.start(test);
+                if let (Some(watch), Some((id, test))) = (&mut self.watch, test.split_once(' ')) {
+                    watch.start(id.parse().ok(), test);
                 }
             }
             "end" => {

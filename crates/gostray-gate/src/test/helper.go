@@ -15,11 +15,13 @@ func gostrayBegin() {
 			return
 		}
 		gostraysyscall.Unsetenv("GOSTRAY_TEST_FOLDER")
-		up, err := gostraysyscall.Open(folder+"/up", gostraysyscall.O_WRONLY|gostraysyscall.O_CLOEXEC, 0)
+		// Only who was started by gostray itself finds them, not what a TestMain starts before it runs its tests.
+		parent := gostrayDecimal(gostraysyscall.Getppid())
+		up, err := gostraysyscall.Open(folder+"/up."+parent, gostraysyscall.O_WRONLY|gostraysyscall.O_CLOEXEC, 0)
 		if err != nil {
 			return
 		}
-		down, err := gostraysyscall.Open(folder+"/down", gostraysyscall.O_RDONLY|gostraysyscall.O_CLOEXEC, 0)
+		down, err := gostraysyscall.Open(folder+"/down."+parent, gostraysyscall.O_RDONLY|gostraysyscall.O_CLOEXEC, 0)
 		if err != nil {
 			gostraysyscall.Close(up)
 			return
@@ -37,7 +39,14 @@ func gostrayTest(name string) func() {
 		return func() {}
 	}
 	gostrayMark(name)
-	gostraySay("start " + name)
+	// Its number, too: what is started with labels of its own still says who started it.
+	var trace [32]byte
+	line := string(trace[:gostrayruntime.Stack(trace[:], false)])
+	id := ""
+	for at := len("goroutine "); at < len(line) && '0' <= line[at] && line[at] <= '9'; at++ {
+		id += line[at : at+1]
+	}
+	gostraySay("start " + id + " " + name)
 	return func() {
 		gostraypprof.SetGoroutineLabels(gostraycontext.Background())
 		gostraySay("end " + name)
@@ -100,6 +109,14 @@ func gostrayUproot() {
 	for !gostrayGone.Load() {
 		gostrayruntime.Gosched()
 	}
+}
+
+func gostrayDecimal(n int) string {
+	text := ""
+	for ; n > 0; n /= 10 {
+		text = string(rune('0'+n%10)) + text
+	}
+	return text
 }
 
 func gostraySay(line string) {

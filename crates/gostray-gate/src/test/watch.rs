@@ -105,8 +105,12 @@ impl Watch {
         })
     }
 
-    /// A test begins, perhaps not for the first time.
-    pub(crate) fn start(&mut self, test: &str) {
+    /// A test begins in a goroutine, perhaps not for the first time.
+    pub(crate) fn start(&mut self, goroutine: Option<u64>, test: &str) {
+        // Examples and the root of benchmarks run in the main goroutine, which has started all that was there before.
+        if let Some(id) = goroutine.filter(|id| *id != 1) {
+            self.owners.insert(id, test.into());
+        }
         // What is seen from now on may be of this run: only the end will tell.
         self.ended.remove(test);
     }
@@ -238,7 +242,6 @@ impl Watch {
             }
             Err(why) => more_notes.push(why),
         }
-        self.left.exempt = (snapshot.records.len() - ids.len() - package.len()) as u64;
         self.left.describe(&snapshot);
         for why in more_notes {
             self.left.notes.push((NoteKind::Warning as u8, why));

@@ -33,8 +33,6 @@ pub(crate) struct Left {
     pub(crate) not_checked: Option<String>,
     /// What the reader should know.
     pub(crate) notes: Vec<(u8, String)>,
-    /// Goroutines that are meant to be there, of the test framework or the runtime.
-    pub(crate) exempt: u64,
     /// More goroutines than are told about.
     pub(crate) more: u64,
     pub(crate) stacks: Vec<WireStack>,
