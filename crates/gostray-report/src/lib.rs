@@ -14,7 +14,7 @@ mod soak;
 mod style;
 mod table;
 mod tests;
-mod words;
+pub mod words;
 
 use std::io;
 use std::time::Duration;

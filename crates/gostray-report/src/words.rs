@@ -5,7 +5,8 @@ use std::time::Duration;
 use gostray_model::{Frame, FunctionName, NoteKind, Snapshot};
 
 /// `12,481`.
-pub(crate) fn number(n: u64) -> String {
+#[must_use]
+pub fn number(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -27,7 +28,8 @@ pub(crate) fn delta(n: i64) -> String {
 }
 
 /// `45s`, `12m`, `3h12m`, `6d4h`.
-pub(crate) fn duration(d: Duration) -> String {
+#[must_use]
+pub fn duration(d: Duration) -> String {
     let secs = d.as_secs();
     let two = |big: u64, b: &str, small: u64, s: &str| {
         if small == 0 { format!("{big}{b}") } else { format!("{big}{b}{small}{s}") }
@@ -87,7 +89,8 @@ pub(crate) fn caveats(snapshot: &Snapshot) -> impl Iterator<Item = (&'static str
 }
 
 /// Text from a target (labels, names) must not move the cursor or colour the terminal.
-pub(crate) fn printable(text: &str) -> String {
+#[must_use]
+pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }).collect()
 }
 

@@ -1,8 +1,7 @@
 //! A state → a screen.
 
-use std::time::Duration;
-
 use gostray_model::{Frame as CallFrame, FunctionName, Group};
+use gostray_report::words::{duration, number, printable};
 use gostray_verdict::{Judged, Verdict};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -263,32 +262,4 @@ fn colour(verdict: Verdict) -> Style {
         Verdict::Unknown => Style::new(),
         Verdict::Normal => DIM,
     }
-}
-
-/// `12,481`.
-fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// `45s`, `12m`, `3h12m`, `6d4h`.
-fn duration(d: Duration) -> String {
-    match d.as_secs() {
-        secs @ 0..60 => format!("{secs}s"),
-        secs @ 60..3600 => format!("{}m", secs / 60),
-        secs @ 3600..86_400 => format!("{}h{}m", secs / 3600, secs % 3600 / 60),
-        secs => format!("{}d{}h", secs / 86_400, secs % 86_400 / 3600),
-    }
-}
-
-/// Text of a program must not move the cursor.
-fn printable(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
 }
