@@ -44,7 +44,10 @@ impl<'a> Fetcher<'a> {
             value.set_sensitive(true);
             headers.append(parsed, value);
         }
-        let client = client(&address.url("", None), address, options)?;
+        let client = match &options.client {
+            Some(shared) => shared.clone(),
+            None => client(&address.url("", None), address, options)?,
+        };
         Ok(Self { address, options, headers, client })
     }
 
@@ -62,7 +65,10 @@ impl<'a> Fetcher<'a> {
             let status = response.status();
             if status.is_redirection() && response.headers().contains_key(LOCATION) {
                 let to = self.redirect(&url, &response)?;
-                if to.scheme() != url.scheme() {
+                if !self.options.redirects {
+                    return Err(EndpointError::Redirect { url: shown(&url), to: shown(&to), reason: "redirects are off" });
+                }
+                if to.scheme() != url.scheme() && self.options.client.is_none() {
                     client = self::client(&to, self.address, self.options)?;
                 }
                 url = to;

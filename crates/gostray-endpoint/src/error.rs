@@ -16,6 +16,14 @@ pub enum EndpointError {
         /// Its name.
         name: String,
     },
+    /// A leak profile could crash the target.
+    #[error(
+        "{function} parks goroutines without the runtime's knowledge, and the profile can crash such a process (fatal error: bad g->status in ready)"
+    )]
+    ForeignPark {
+        /// Who does.
+        function: String,
+    },
     /// The host name has no address.
     #[error("can't find the host {host} ({reason}): check its name, and that this machine's DNS knows it")]
     Dns {

@@ -45,4 +45,4 @@ pub use address::{Address, AddressError};
 pub use client::prepare_tls;
 pub use error::EndpointError;
 pub use options::Options;
-pub use take::{DUMP_CEILING, FORCE_ABOVE, Step, take};
+pub use take::{DUMP_CEILING, FORCE_ABOVE, Session, Step, take};

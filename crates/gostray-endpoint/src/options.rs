@@ -28,6 +28,11 @@ pub struct Options {
     pub max_text: u64,
     /// Bytes of a compressed profile (default 8 MiB).
     pub max_compressed: u64,
+    /// Follow redirects within the host (default).
+    pub redirects: bool,
+    /// A client that many targets share; `None` for one of its own. It must not follow redirects by
+    /// itself, and has timeouts of connecting of its own.
+    pub client: Option<reqwest::Client>,
 }
 
 impl Default for Options {
@@ -42,6 +47,8 @@ impl Default for Options {
             limits: Limits::default(),
             max_text: 65 << 20,
             max_compressed: 8 << 20,
+            redirects: true,
+            client: None,
         }
     }
 }

@@ -71,16 +71,14 @@ pub async fn take(
     options: &Options,
     progress: &mut (dyn FnMut(Step) + Send),
 ) -> Result<Snapshot, EndpointError> {
-    let session = Session { fetcher: Fetcher::new(address, options)?, address, options };
+    let session = Session::new(address, options)?;
     progress(Step::Index);
     let index = session.index().await?;
     if let Some(index) = index.filter(|index| index.goroutines > FORCE_ABOVE && !options.force) {
         return Err(EndpointError::TooManyGoroutines { count: index.goroutines });
     }
     progress(Step::Profile);
-    let mut snapshot = session.profile("goroutine", 0).await?.snapshot;
-    snapshot.target = Target { kind: TargetKind::Url, name: address.to_string(), ..snapshot.target };
-    snapshot.taken_at = snapshot.taken_at.or_else(|| Some(Timestamp::now()));
+    let mut snapshot = session.counts().await?;
     snapshot.note(NoteKind::Source, "stacks and counts: goroutine?debug=0");
     let count = snapshot.goroutines();
     let mut foreign = foreign_park(&snapshot).map(str::to_owned);
@@ -97,21 +95,80 @@ pub async fn take(
         ),
         Some(function) => snapshot.note(
             NoteKind::Warning,
-            format!("the runtime's leak profile was not taken: {function} parks goroutines without the runtime's knowledge, and the profile can crash such a process (fatal error: bad g->status in ready)"),
+            format!("the runtime's leak profile was not taken: {}", EndpointError::ForeignPark { function }),
         ),
         None => session.leaks(&mut snapshot, is_dumped, progress).await,
     }
     Ok(snapshot)
 }
 
-/// One conversation with a target.
-struct Session<'a> {
+/// One conversation with a target, for those who ask it again and again and decide for themselves
+/// what is worth asking; [`take`] is for all others.
+pub struct Session<'a> {
     fetcher: Fetcher<'a>,
     address: &'a Address,
     options: &'a Options,
 }
 
-impl Session<'_> {
+impl<'a> Session<'a> {
+    /// Prepares for a target; nothing is sent.
+    ///
+    /// # Errors
+    /// If a header is not allowed, or no client can be made.
+    pub fn new(address: &'a Address, options: &'a Options) -> Result<Self, EndpointError> {
+        Ok(Self { fetcher: Fetcher::new(address, options)?, address, options })
+    }
+
+    /// How many goroutines there are, as the index page says; `None` where there is no such page.
+    /// It costs the target nothing.
+    ///
+    /// # Errors
+    /// If the endpoint can't be reached at all.
+    pub async fn goroutines(&self) -> Result<Option<u64>, EndpointError> {
+        Ok(self.index().await?.map(|index| index.goroutines))
+    }
+
+    /// Stacks and counts (`goroutine?debug=0`).
+    ///
+    /// # Errors
+    /// If it can't be had, or is something else.
+    pub async fn counts(&self) -> Result<Snapshot, EndpointError> {
+        let mut snapshot = self.profile("goroutine", 0).await?.snapshot;
+        self.name(&mut snapshot);
+        Ok(snapshot)
+    }
+
+    /// Goroutines with ids and ages (`goroutine?debug=2`): the target stands still while it writes.
+    ///
+    /// # Errors
+    /// If it can't be had, or is something else.
+    pub async fn goroutines_with_ids(&self) -> Result<Snapshot, EndpointError> {
+        let mut snapshot = self.profile("goroutine", 2).await?.snapshot;
+        self.name(&mut snapshot);
+        Ok(snapshot)
+    }
+
+    /// The goroutines that the runtime proves leaked (`goroutineleak?debug=0`): one garbage
+    /// collection. `counted` is what the target looked like before.
+    ///
+    /// # Errors
+    /// If it can't be had, is something else, or could crash the target
+    /// ([`EndpointError::ForeignPark`]).
+    pub async fn leaked(&self, counted: &Snapshot) -> Result<Snapshot, EndpointError> {
+        if let Some(function) = foreign_park(counted) {
+            return Err(EndpointError::ForeignPark { function: function.to_owned() });
+        }
+        let mut snapshot = self.profile("goroutineleak", 0).await?.snapshot;
+        self.name(&mut snapshot);
+        Ok(snapshot)
+    }
+
+    fn name(&self, snapshot: &mut Snapshot) {
+        let target = std::mem::take(&mut snapshot.target);
+        snapshot.target = Target { kind: TargetKind::Url, name: self.address.to_string(), ..target };
+        snapshot.taken_at = snapshot.taken_at.or_else(|| Some(Timestamp::now()));
+    }
+
     /// What the index page tells; many routers have none.
     async fn index(&self) -> Result<Option<Index>, EndpointError> {
         match self.fetcher.get(Resource { name: "", debug: None, limit: MAX_INDEX }).await {
