@@ -3,6 +3,7 @@
 
 mod bench;
 mod bench_check;
+mod bench_fleet;
 mod bench_golang;
 mod bench_process;
 mod bench_test;
@@ -34,6 +35,8 @@ enum Task {
     BenchCheck(bench_check::Args),
     /// Write again what gostray check finds in real modules: crates/gostray-check/corpus.
     Corpus,
+    /// Measure gostray serve on many targets: processor, memory, lateness, bytes a sample.
+    BenchFleet(bench_fleet::Args),
     /// Measure the Go front end beside Go's own parser.
     BenchGolang(bench_golang::Args),
     /// Measure what proving costs a process, from inside it, beside its own leak profile and dump.
@@ -57,6 +60,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::BenchCheck(args) => bench_check::run(&args),
         Task::Corpus => corpus::run(),
+        Task::BenchFleet(args) => bench_fleet::run(&args),
         Task::BenchGolang(args) => bench_golang::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),
         Task::BenchTest(args) => bench_test::run(&args),

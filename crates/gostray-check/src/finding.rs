@@ -125,6 +125,8 @@ pub struct Finding {
     pub fix: Option<Fix>,
     /// The same for the same finding when lines move: from the rule, the function and the statement.
     pub fingerprint: String,
+    /// The function that gave what is not given back, as the runtime names it: `net/http.(*Client).Do`.
+    pub given_by: Option<String>,
     /// How many goroutines wait because of it, in snapshots of running programs that it was compared with.
     pub live: u64,
 }

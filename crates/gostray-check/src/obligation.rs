@@ -61,6 +61,11 @@ impl<'p> Obligation<'p> {
         search(&self.body, &Open { of: self })
     }
 
+    /// Is it one of the identifiers that the call's own results are assigned to?
+    fn comes_with(&self, name: ExprId) -> bool {
+        targets(&self.body, self.call).is_some_and(|(left, _)| left.contains(&name))
+    }
+
     /// What an event does with it.
     fn fate(&self, event: &Event) -> Fate {
         let body = &self.body;
@@ -80,6 +85,31 @@ impl<'p> Obligation<'p> {
             }
             _ => Fate::Kept,
         }
+    }
+
+    /// Is it handed on anywhere, returned or kept? Then whoever gets it gives it back, and a deferred call would do so too
+    /// early.
+    pub(crate) fn is_handed_on(&self) -> bool {
+        let Release::Methods(methods, field) = self.release else { return true };
+        let (ast, tree) = (self.body.ast(), &self.body.tree);
+        let uses = tree.uses.get(&Cell::Var(self.variable));
+        uses.into_iter().flatten().any(|mention| {
+            *mention != self.ident
+                && !matches!(usage(ast, tree, *mention), Usage::Method { .. } | Usage::Gets(_))
+                && !self.gives_back(*mention, methods, field)
+                && self.mention(*mention, methods, field) == Fate::Gone
+        })
+    }
+
+    /// Is it `resp.Body.Close`, or the channel of a ticker that is received from?
+    fn gives_back(&self, name: ExprId, methods: &[&str], field: Option<&str>) -> bool {
+        let (ast, tree) = (self.body.ast(), &self.body.tree);
+        let mut value = name;
+        while let Usage::Base(outer) = usage(ast, tree, value) {
+            value = outer;
+        }
+        let is_method = matches!(usage(ast, tree, value), Usage::Method { name, .. } if methods.contains(&name.as_str()));
+        field.is_some() && is_method
     }
 
     fn mention(&self, name: ExprId, methods: &[&str], field: Option<&str>) -> Fate {
@@ -154,35 +184,51 @@ struct Open<'o, 'p> {
     of: &'o Obligation<'p>,
 }
 
-impl Watch for Open<'_, '_> {
-    /// Is it there, and to be given back?
-    type State = bool;
+/// Is it there, and to be given back?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Held {
+    /// Not yet.
+    No,
+    /// It is, unless the error that came with it says that there is none.
+    WithError,
+    /// It is; the variable of that error holds another one by now.
+    Alone,
+}
 
-    fn start(&self) -> bool {
-        false
+impl Watch for Open<'_, '_> {
+    type State = Held;
+
+    fn start(&self) -> Held {
+        Held::No
     }
 
-    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+    fn event(&self, state: Held, event: &Event) -> Option<Held> {
         if let What::Call { call } = event.what
             && call == self.of.call
         {
-            return Some(true);
+            return Some(Held::WithError);
         }
-        if !state {
-            return Some(false);
+        if state == Held::No {
+            return Some(state);
         }
-        // The declaration itself comes after the call.
-        if matches!(event.what, What::Assign { name } if name == self.of.ident) {
-            return Some(true);
+        if let What::Assign { name } = event.what {
+            // The declaration itself comes after the call.
+            if name == self.of.ident {
+                return Some(state);
+            }
+            let variable = self.of.body.tree.types.variable(name);
+            if variable.is_some() && variable == self.of.error && !self.of.comes_with(name) {
+                return Some(Held::Alone);
+            }
         }
         match self.of.fate(event) {
             Fate::Gone => None,
-            Fate::Kept => Some(true),
+            Fate::Kept => Some(state),
         }
     }
 
-    fn fact(&self, state: bool, atom: &Atom, holds: bool) -> Option<bool> {
-        if !state {
+    fn fact(&self, state: Held, atom: &Atom, holds: bool) -> Option<Held> {
+        if state == Held::No {
             return Some(state);
         }
         // `for rows.Next()`: when there are no more, they are closed.
@@ -205,13 +251,14 @@ impl Watch for Open<'_, '_> {
             return None;
         }
         // An error: there is nothing to give back. Or it is nil itself.
-        if variable.is_some() && variable == self.of.error && !holds || variable == Some(self.of.variable) && holds {
+        let is_its_error = state == Held::WithError && variable.is_some() && variable == self.of.error;
+        if is_its_error && !holds || variable == Some(self.of.variable) && holds {
             return None;
         }
         Some(state)
     }
 
-    fn edge(&self, state: bool, from: BlockId, edge: Edge) -> Option<bool> {
+    fn edge(&self, state: Held, from: BlockId, edge: Edge) -> Option<Held> {
         let flow = self.of.body.flow();
         let is_clock = edge == Edge::Done
             && flow.events[from.index()].iter().any(|event| {
@@ -221,11 +268,11 @@ impl Watch for Open<'_, '_> {
         (!is_clock).then_some(state)
     }
 
-    fn is_found(&self, state: &bool, exit: Exit) -> bool {
-        *state && exit == Exit::Return && !self.of.body.is_main()
+    fn is_found(&self, state: &Held, exit: Exit) -> bool {
+        *state != Held::No && exit == Exit::Return && !self.of.body.is_main()
     }
 
-    fn is_found_before(&self, state: &bool, event: &Event) -> bool {
+    fn is_found_before(&self, state: &Held, event: &Event) -> bool {
         // Another one takes its place.
         let is_lost = match event.what {
             What::Assign { name } => {
@@ -235,7 +282,7 @@ impl Watch for Open<'_, '_> {
             }
             _ => false,
         };
-        *state && is_lost
+        *state != Held::No && is_lost
     }
 }
 

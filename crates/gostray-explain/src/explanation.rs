@@ -6,7 +6,7 @@ use gostray_check::{Account, Finding, Owner, Waiting, accounts, function_at};
 use gostray_golang::package::{PackageId, World};
 use gostray_model::{Frame, FunctionName, Group, Operation, Snapshot, blocked_frame};
 
-use crate::matching::{Places, find};
+use crate::matching::{Places, find, of_dependency};
 use crate::source::{Misfit, Sources};
 
 /// Why goroutines wait for ever.
@@ -29,12 +29,22 @@ pub struct Explanation {
     pub cause: Cause,
     /// What does not fit between the binary and the source.
     pub misfits: Vec<String>,
+    /// The function of a dependency that started them, where the cause is about what that gave.
+    pub started_by: Option<String>,
 }
 
-/// The folders of packages that groups of goroutines lead to.
+/// The folders of packages that groups of goroutines lead to. One that a dependency started leads to all of `every`: any
+/// of them may have asked for it.
 #[must_use]
-pub fn folders_of(snapshot: &Snapshot, groups: &[&Group], sources: &Sources) -> Vec<PathBuf> {
+pub fn folders_of(snapshot: &Snapshot, groups: &[&Group], sources: &Sources, every: &[PathBuf]) -> Vec<PathBuf> {
     let tables = &snapshot.tables;
+    let is_foreign = |group: &&&Group| {
+        let (places, _) = locate(snapshot, group, sources);
+        places.blocked.is_none() && places.created.is_none() && group.created_at(tables).is_some()
+    };
+    if groups.iter().any(|group| is_foreign(&group)) {
+        return every.to_vec();
+    }
     let mut folders: Vec<PathBuf> = groups
         .iter()
         .flat_map(|group| {
@@ -79,6 +89,16 @@ pub fn explain(
                 group.state(&snapshot.tables)
             ));
         }
+        if places.blocked.is_none()
+            && places.created.is_none()
+            && let Some(started) = group.created_at(&snapshot.tables)
+            && let Some(finding) = of_dependency(findings, &started.function, group.operation != Operation::Io)
+        {
+            let started_by = Some(FunctionName::new(&started.function).short());
+            let cause = Cause::Finding(Box::new(finding.clone()));
+            explanations.push(Explanation { places, cause, misfits: Vec::new(), started_by });
+            continue;
+        }
         let cause = if misfits.is_empty() || places.blocked.is_some() && !accounts.is_empty() {
             match find(findings, &places, &accounts) {
                 Some(finding) => Cause::Finding(Box::new(finding.clone())),
@@ -88,7 +108,7 @@ pub fn explain(
         } else {
             Cause::Unknown(misfits.join("; "))
         };
-        explanations.push(Explanation { places, cause, misfits });
+        explanations.push(Explanation { places, cause, misfits, started_by: None });
     }
     explanations
 }

@@ -19,5 +19,5 @@ mod matching;
 mod source;
 
 pub use explanation::{Cause, Explanation, explain, folders_of};
-pub use matching::{Places, find};
+pub use matching::{Places, find, of_dependency};
 pub use source::{Located, Misfit, Sources};

@@ -1,6 +1,7 @@
 //! A group of goroutines → the finding that is about it.
 
 use gostray_check::{Account, Finding, Place, Tier};
+use gostray_model::FunctionName;
 
 use crate::source::Located;
 
@@ -13,6 +14,24 @@ pub struct Places {
     pub created: Option<Located>,
     /// The function, or closure, that runs without waiting for anything that could wake it.
     pub function: Option<Place>,
+}
+
+/// The finding about something that a dependency gave, and started goroutines for: they are not in the source, what was
+/// not given back is. `started` is the function that started them, and `is_busy` says that they wait as those do whose
+/// user has gone away.
+#[must_use]
+pub fn of_dependency<'f>(findings: &'f [Finding], started: &str, is_busy: bool) -> Option<&'f Finding> {
+    let started = FunctionName::new(started);
+    let given = |finding: &Finding| finding.given_by.clone().filter(|_| finding.tier != Tier::Hygiene);
+    let same_function = |finding: &&Finding| {
+        given(finding).is_some_and(|given| FunctionName::new(&given).normalised() == started.normalised())
+    };
+    // Within a dependency one function calls another; that a connection is idle says nothing of its user.
+    let same_package = |finding: &&Finding| {
+        is_busy && given(finding).is_some_and(|given| FunctionName::new(&given).package() == started.package())
+    };
+    let surest = |test: &dyn Fn(&&Finding) -> bool| findings.iter().filter(test).min_by_key(|finding| finding.tier);
+    surest(&same_function).or_else(|| surest(&same_package))
 }
 
 /// The finding that is about goroutines at these places, the surest first: one that says that they wait there; then one

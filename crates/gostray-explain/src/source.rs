@@ -85,9 +85,10 @@ impl Sources {
             own.iter().rev().zip(wanted.iter().rev()).take_while(|(a, b)| a == *b).count()
         };
         let all = self.files.get(name).map_or(&[][..], Vec::as_slice);
-        let mut candidates: Vec<&PathBuf> = all.iter().filter(|path| path.starts_with(&self.meant)).collect();
+        let all: Vec<&PathBuf> = all.iter().filter(|path| is_of_module(path, frame)).collect();
+        let mut candidates: Vec<&PathBuf> = all.iter().copied().filter(|path| path.starts_with(&self.meant)).collect();
         if candidates.is_empty() {
-            candidates.extend(all);
+            candidates = all;
         }
         let best = candidates.iter().map(|path| same_end(path)).max().unwrap_or(0);
         let mut best = candidates.iter().copied().filter(|path| same_end(path) == best);
@@ -113,6 +114,27 @@ impl Sources {
         }
         Ok(Located { file: file.clone(), line: frame.line })
     }
+}
+
+/// May a file be that of a frame, as far as modules go? A binary names the files of its dependencies by module and
+/// version (`…/client/v3@v3.5.8/lease.go`): a `lease.go` of another module is another file.
+fn is_of_module(path: &Path, frame: &Frame) -> bool {
+    let parts: Vec<&str> = frame.file.split(['/', '\\']).collect();
+    let Some(at) = parts.iter().rposition(|part| part.contains("@v")) else { return true };
+    let within: PathBuf = parts[at + 1..].iter().collect();
+    if !path.ends_with(&within) {
+        return false;
+    }
+    let Some(root) = path.ancestors().nth(within.iter().count()) else { return false };
+    if root.file_name().is_some_and(|name| *name == *parts[at]) {
+        return true;
+    }
+    let Ok(text) = std::fs::read_to_string(root.join("go.mod")) else { return false };
+    let module = text.lines().find_map(|line| line.trim().strip_prefix("module ")).unwrap_or_default();
+    let module = module.split("//").next().unwrap_or_default().trim().trim_matches('"');
+    let package = FunctionName::new(&frame.function).package().into_owned();
+    // Package main has no path; a fork, or a vendored copy, has another name.
+    package == "main" || package.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Does a file have the function of a frame around its line?

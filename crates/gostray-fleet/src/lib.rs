@@ -3,7 +3,7 @@
 //!
 //! # Shape
 //! Data goes one way. Discovery says what there is; the scraper asks it; the store keeps what it
-//! said; the watch weighs what has grown ([`gostray_verdict::history`]) and keeps the life of each
+//! said; the watch weighs what has grown  and keeps the life of each
 //! leak; alerts and the HTTP API only read what the store has.
 //!
 //! | module | subject |

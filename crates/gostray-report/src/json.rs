@@ -175,6 +175,9 @@ pub(crate) struct ExplanationJson {
     /// Where there is none: who could wake it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) accounts: Vec<AccountJson>,
+    /// The function of a dependency that started them, where the finding is about what that gave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_by: Option<String>,
     /// Why the source says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unknown: Option<String>,

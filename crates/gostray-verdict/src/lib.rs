@@ -10,6 +10,7 @@
 
 mod catalogue;
 mod growth;
+pub mod history;
 mod judge;
 mod verdict;
 

@@ -513,3 +513,48 @@ fn what_a_running_program_shows_comes_first() {
     let text = stdout(&gostray(folder.path(), &["check", "--profile", "dump.txt"]));
     assert!(text.contains("live: 3 goroutines wait because of it"), "{text}");
 }
+
+#[test]
+fn what_is_left_open_is_seen_though_errors_share_a_variable_and_is_not_closed_for_others() {
+    let text = r#"package shop
+
+import (
+	"io"
+	"net/http"
+)
+
+func read(url string) ([]byte, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	return body, nil
+}
+
+func open(url string) (*http.Response, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	if err = check(resp.Status); err != nil {
+		return nil, err
+	}
+	return resp, nil
+}
+
+func check(status string) error { return nil }
+"#;
+    let folder = module(&[("shop.go", text)]);
+    let json = stdout(&gostray(folder.path(), &["check", "--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let found = json["findings"].as_array().unwrap().iter();
+    let found: Vec<String> =
+        found.map(|own| format!("{} {} {}", own["line"], own["rule"], own["fix"]["safety"]).replace('"', "")).collect();
+    // A deferred close would close what `open` returns.
+    assert_eq!(found, ["9 GS501 safe", "21 GS501 display"]);
+}

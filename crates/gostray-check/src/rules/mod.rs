@@ -151,6 +151,7 @@ pub(crate) fn finding(rule: &'static Rule, tier: Tier, body: &Body<'_>, span: Sp
         path: Vec::new(),
         fix: None,
         fingerprint,
+        given_by: None,
         live: 0,
     }
 }

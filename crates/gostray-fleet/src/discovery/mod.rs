@@ -1,1 +1,2 @@
-//! To come.
+//! Configuration → targets.
+pub mod guard;

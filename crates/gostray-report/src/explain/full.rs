@@ -65,6 +65,9 @@ fn one(report: &ExplainReport<'_>, judged: &Judged, explanation: &Explanation, o
     for misfit in &explanation.misfits {
         line("but", &printable(misfit))?;
     }
+    if let Some(started_by) = &explanation.started_by {
+        line("source", &format!("{} is a dependency's; what it gave is not given back here:", printable(started_by)))?;
+    }
     match &explanation.cause {
         Cause::Finding(finding) => {
             write_one(finding, report.base, out)?;

@@ -17,6 +17,7 @@ pub(super) fn write(report: &ExplainReport<'_>, out: &mut dyn Write) -> io::Resu
             finding: None,
             accounts: Vec::new(),
             unknown: None,
+            started_by: explanation.started_by.clone(),
             misfits: explanation.misfits.clone(),
         };
         match &explanation.cause {

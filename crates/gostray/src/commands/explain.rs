@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     let (every, _) = folders(&workspace, &root, &["./...".to_owned()])?;
     let sources = Sources::of(&every, &base);
     let groups: Vec<&Group> = judged.iter().map(|judged| &judged.group).collect();
-    let concerned = folders_of(&snapshot, &groups, &sources);
+    let concerned = folders_of(&snapshot, &groups, &sources, &every);
     let config = check::read_config(&root.join("gostray.toml"))?;
     let mut context = Context::default();
     context.tags.extend(args.tags.iter().flat_map(|tags| tags.split([',', ' '])).map(str::to_owned));

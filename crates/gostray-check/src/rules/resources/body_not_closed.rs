@@ -72,6 +72,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let message = format!("{name}.Body is not closed on every way out");
         let mut finding = finding(&RULE, Tier::Likely, body, span, message);
         finding.why = "the connection and the two goroutines that serve it stay".to_owned();
+        finding.given_by = Some(super::symbol(names));
         finding.path.push(step(body, span, "the response comes from here"));
         finding.path.extend(way.steps(body, Some(span), "this way out leaves its body open"));
         finding.fix = after_check(body, call, &obligation, &format!("defer {name}.Body.Close()"));
@@ -81,6 +82,11 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
 
 /// A deferred close after the check of the error that came with what is to be closed.
 pub(super) fn after_check(body: &Body<'_>, call: ExprId, obligation: &Obligation<'_>, text: &str) -> Option<Fix> {
+    if obligation.is_handed_on() {
+        // Others get it on another way: there it must stay open.
+        let call = text.trim_start_matches("defer ");
+        return Some(Fix { safety: Safety::Display, title: format!("{call} on this way out"), edits: Vec::new() });
+    }
     let title = format!("{text} after the error is checked");
     let stmt = statement(body, call)?;
     let Some(error) = obligation.error else {

@@ -72,6 +72,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             open(body, call, owner.close, "what it owns", None, found);
             continue;
         }
+        let before = found.len();
         match known {
             Some(resource) if resource.until.is_some_and(|until| minor(body) >= until) => {}
             Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),
@@ -85,6 +86,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
                     started(body, call, found);
                 }
             }
+        }
+        for finding in &mut found[before..] {
+            finding.given_by = Some(super::symbol(names));
         }
     }
 }

@@ -1,0 +1,35 @@
+//! Leaks told from load, over the history of a fleet.
+//!
+//! # Shape
+//! A kind of goroutine in one run of a process has an [`Envelope`]: the least number of them in each
+//! half hour. Whatever ends at all is at its least at some time within half an hour; what never ends
+//! raises the envelope for good. Beside it stands the [`Load`] of the process, read from the same
+//! profiles.
+//!
+//! [`assess`] asks whether the envelopes of the service's processes rise as only leaks make them: steadily
+//! (Mann–Kendall), also while the load is below what it was before (the high-water test, which pools
+//! and caches fail), without draining, in no single step, and without getting slower (which warm-ups
+//! do). A [`Tracker`] remembers what was thought before, asks for confirmation (the runtime's leak
+//! profile, or whether goroutines stay), and gives a verdict. Only a proof gives *proven*.
+//!
+//! Everything is a function of what was pushed and of the time that is given; nothing here has a
+//! clock. Times are milliseconds since 1970.
+
+mod assess;
+mod envelope;
+mod handlers;
+mod statistics;
+mod tracker;
+
+pub use assess::{Assessment, Run, RunAssessment, assess};
+pub use envelope::{BUCKET, Envelope, FAST_BUCKET, Load};
+pub use handlers::serves_requests;
+pub use tracker::{Outlook, Survival, Tracker, Wanted};
+
+/// A time, in milliseconds since 1970 (UTC).
+pub type Millis = i64;
+
+/// An hour.
+pub const HOUR: Millis = 3_600_000;
+/// A minute.
+pub const MINUTE: Millis = 60_000;
