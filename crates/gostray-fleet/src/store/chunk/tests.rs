@@ -97,7 +97,7 @@ fn golden() -> Block {
     ])
 }
 
-const GOLDEN: &str = "";
+const GOLDEN: &str = "011f28b52ffd0400f900000380a0d5edee66f4d4034f030601b80503140404060000d804d704030200015438b58c";
 
 /// Chunks are on the disks of others: these bytes must be read for ever. A new format gets a new
 /// version and a second test, beside this one.

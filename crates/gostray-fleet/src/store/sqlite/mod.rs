@@ -79,10 +79,12 @@ impl Default for Settings {
 pub struct Sqlite {
     path: PathBuf,
     settings: Settings,
+    // Dropped before the writer: the last connection to close writes the log back, and one that
+    // only reads can't.
+    readers: Mutex<Vec<Connection>>,
     writer: Mutex<Connection>,
     /// Who waits for the writer; maintenance lets them go first.
     waiting: AtomicUsize,
-    readers: Mutex<Vec<Connection>>,
     known: Mutex<stacks::Known>,
     _lock: File,
 }
