@@ -1,5 +1,6 @@
 //! The store, from outside: what goes in comes out, whatever the order, packed or not, and after a
 //! restart.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and a measurement what")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

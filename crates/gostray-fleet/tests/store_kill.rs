@@ -2,6 +2,7 @@
 //!
 //! The test runs itself as a child that appends, writes documents and packs as fast as it can, and
 //! says on its standard output what was acknowledged. It is killed; what it said must be there.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test that fails says where, and a measurement what")]
 #![cfg(unix)]
 
 use std::collections::BTreeMap;

@@ -102,10 +102,7 @@ impl<W: Write + Send> Export<'_, W> {
     /// The rows of a run, a window of time after the other.
     fn run(&mut self, query: &Query, id: GenerationId, run: &Generation) -> Result<(), ParquetExportError> {
         let run_text = [&run.service, &run.instance, &run.build].map(|text| ByteArray::from(text.as_str()));
-        // Nothing of a run is later than it was last seen. Its first sample is not known: from there
-        // back, windows grow, so that an open beginning costs no more than a few empty ones.
-        let to = query.to.min(run.last_seen.saturating_add(1));
-        for (from, to) in windows(query.from, to, run.started_at) {
+        for (from, to) in windows(self.samples, id, query.from, query.to)? {
             let window = Query { from, to, generations: vec![id], stacks: query.stacks.clone() };
             let series = self.samples.series(&window)?;
             self.learn(&series)?;
@@ -185,23 +182,24 @@ fn numbers<W: Write + Send>(group: &mut SerializedRowGroupWriter<'_, W>, values:
     Ok(())
 }
 
-/// `from..to` as windows: of a day after a time, before it ever longer ones (there should be nothing).
-fn windows(from: Millis, to: Millis, begin: Millis) -> Vec<(Millis, Millis)> {
+/// `from..to` as windows that have at most a day of samples each, found from the last scrape back:
+/// days without any cost nothing.
+fn windows(
+    samples: &dyn Samples,
+    run: GenerationId,
+    from: Millis,
+    to: Millis,
+) -> Result<Vec<(Millis, Millis)>, StoreError> {
     let mut windows = Vec::new();
-    let mut start = begin.clamp(from, to.max(from));
-    let (mut end, mut length) = (start, WINDOW);
+    let mut end = to;
     while end > from {
-        let first = end.saturating_sub(length).max(from);
-        windows.push((first, end));
-        (end, length) = (first, length.saturating_mul(2));
+        let last = samples.scrape(run, end - 1)?.map_or(from, |scrape| scrape.at);
+        let begin = last.div_euclid(WINDOW).saturating_mul(WINDOW).max(from);
+        windows.push((begin, end));
+        end = begin;
     }
     windows.reverse();
-    while start < to {
-        let end = start.div_euclid(WINDOW).saturating_add(1).saturating_mul(WINDOW).min(to);
-        windows.push((start, end));
-        start = end;
-    }
-    windows
+    Ok(windows)
 }
 
 fn names(stack: &Stack) -> Names {

@@ -145,7 +145,7 @@ pub enum StoreError {
 
 /// What grows with the fleet.
 pub trait Samples: Send + Sync {
-    /// The ids of these stacks; new ones are kept. An id holds as long as the stack was seen within
+    /// The ids of these stacks; new ones are kept, whatever their number. An id holds as long as the stack was seen within
     /// the retention; asking again is cheap, so ask for each scrape rather than remember for days.
     ///
     /// # Errors

@@ -94,7 +94,7 @@ impl Sqlite {
             let mut writer = lock(&self.writer);
             let begun = Instant::now();
             let slice = in_transaction(&mut writer, |transaction| {
-                while let Some(piece) = work.next() {
+                for piece in work.by_ref() {
                     each(transaction, piece)?;
                     if begun.elapsed() >= SLICE {
                         break;

@@ -14,11 +14,11 @@ use crate::{Millis, TargetId};
 
 impl Samples for Sqlite {
     fn intern(&self, stacks: &[Stack]) -> Result<Vec<StackId>, StoreError> {
-        self.intern_for("", stacks)
+        self.said(self.interned("", stacks, u32::MAX))
     }
 
     fn intern_for(&self, service: &str, stacks: &[Stack]) -> Result<Vec<StackId>, StoreError> {
-        self.said(self.interned(service, stacks))
+        self.said(self.interned(service, stacks, self.settings.stacks_per_service))
     }
 
     fn stacks(&self, ids: &[StackId]) -> Result<Vec<Option<Stack>>, StoreError> {
@@ -247,8 +247,12 @@ fn last(connection: &Connection, generation: GenerationId, at: Millis) -> Result
     let mut best_chunk = None;
     while let Some(row) = chunks.next()? {
         let (id, start, level): (i64, Millis, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if best.as_ref().is_some_and(|(time, _)| start.saturating_add(DAY) <= *time) {
+        let ends_before = |span: Millis| best.as_ref().is_some_and(|(time, _)| start.saturating_add(span) <= *time);
+        if ends_before(DAY) {
             break;
+        }
+        if level == 0 && ends_before(HOUR) {
+            continue;
         }
         let block = chunk(connection, id, &[])?;
         let real = |index: &usize| level == 0 || coarse::is_real(&block.times, *index);

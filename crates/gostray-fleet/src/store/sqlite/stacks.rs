@@ -50,7 +50,7 @@ enum Seen {
 }
 
 impl Sqlite {
-    pub(super) fn interned(&self, service: &str, stacks: &[Stack]) -> Result<Vec<StackId>, Fault> {
+    pub(super) fn interned(&self, service: &str, stacks: &[Stack], quota: u32) -> Result<Vec<StackId>, Fault> {
         let day = today();
         let digests: Vec<Digest> = stacks.iter().map(|stack| digest(service, stack)).collect();
         let known = |digest| lock(&self.known).on(day).get(digest).copied();
@@ -72,7 +72,6 @@ impl Sqlite {
             }
         }
         if !rest.is_empty() {
-            let quota = self.settings.stacks_per_service;
             let asked = rest.iter().map(|(at, seen)| (&stacks[*at], seen));
             let added = self.write(|transaction| add(transaction, service, asked, quota, day))?;
             for ((at, _), added) in rest.iter().zip(added) {

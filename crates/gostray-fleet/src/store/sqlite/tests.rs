@@ -1,5 +1,7 @@
 //! What the store promises, from inside: with connections of its own, to break what can break.
 
+use rand::{RngCore as _, SeedableRng as _};
+
 use super::*;
 use crate::TargetId;
 use crate::store::{Change, Evidence, Frame, Generation, GenerationId, Ledger, Query, Samples, Scrape, Stack, StackId};
@@ -410,4 +412,24 @@ fn a_backup_is_a_store_of_one_instant() {
     let error = store.backup(&other.join("gostray.db")).unwrap_err();
     assert!(error.to_string().contains("new file"), "{error}");
     assert!(store.backup(&folder.path().join("nowhere/x.db")).is_err());
+}
+
+#[test]
+fn what_was_dropped_is_given_back_to_the_file_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, generation, ids) = store(folder.path(), everything(), 1);
+    // Bytes that do not compress, as evidence of a leak that is gone.
+    let mut random = rand::rngs::StdRng::seed_from_u64(1);
+    for at in 0..10 {
+        let mut bytes = vec![0; 1 << 20];
+        random.fill_bytes(&mut bytes);
+        let (leak, instance, kind) = ("gone".to_owned(), String::new(), "memory".to_owned());
+        store.keep_evidence(&Evidence { leak, at, instance, kind, bytes }).unwrap();
+    }
+    store.append(&[scrape(generation, 1, &[(ids[0], 1)])]).unwrap();
+    let pages = || store.read(|t| Ok(t.pragma_query_value(None, "page_count", |row| row.get::<_, i64>(0))?)).unwrap();
+    let before = pages();
+    store.maintain(3 * DAY).unwrap();
+    assert!(pages() < before / 2, "{} of {before} pages", pages());
+    store.check().unwrap();
 }
