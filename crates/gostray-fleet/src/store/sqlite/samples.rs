@@ -23,18 +23,18 @@ impl Samples for Sqlite {
 
     fn stacks(&self, ids: &[StackId]) -> Result<Vec<Option<Stack>>, StoreError> {
         let mut names = FxHashMap::default();
-        self.said(self.read(|transaction| ids.iter().map(|id| stacks::read(transaction, *id, &mut names)).collect()))
+        self.said(self.reading(|transaction| ids.iter().map(|id| stacks::read(transaction, *id, &mut names)).collect()))
     }
 
     fn with_signature(&self, signature: &str) -> Result<Vec<StackId>, StoreError> {
-        self.said(self.read(|transaction| {
+        self.said(self.reading(|transaction| {
             let mut statement = transaction.prepare_cached("SELECT id FROM stack WHERE signature = ? ORDER BY id")?;
             Ok(statement.query_map([signature], |row| row.get(0).map(StackId))?.collect::<Result<_, _>>()?)
         }))
     }
 
     fn generation(&self, generation: &Generation) -> Result<GenerationId, StoreError> {
-        self.said(self.write(|transaction| {
+        self.said(self.writing(|transaction| {
             let labels = serde_json::to_string(&generation.labels)?;
             // What it is called may change while it runs: the last word holds.
             let sql = "INSERT INTO generation (target, build, started_at, service, instance, job, labels)
@@ -61,14 +61,14 @@ impl Samples for Sqlite {
     }
 
     fn generations(&self, since: Millis) -> Result<Vec<(GenerationId, Generation)>, StoreError> {
-        self.said(self.read(|transaction| generations(transaction, since)))
+        self.said(self.reading(|transaction| generations(transaction, since)))
     }
 
     fn append(&self, scrapes: &[Scrape]) -> Result<(), StoreError> {
         if scrapes.is_empty() {
             return Ok(());
         }
-        self.said(self.write(|transaction| {
+        self.said(self.writing(|transaction| {
             let mut gained = 0_i64;
             for scrape in scrapes {
                 gained += append(transaction, scrape)?;
@@ -80,7 +80,7 @@ impl Samples for Sqlite {
     fn series(&self, query: &Query) -> Result<Vec<Series>, StoreError> {
         let mut wanted = query.stacks.clone();
         wanted.sort_unstable();
-        self.said(self.read(|transaction| {
+        self.said(self.reading(|transaction| {
             let mut all = Vec::new();
             for generation in asked(transaction, query)? {
                 let layers = layers(transaction, generation, query.from, query.to, &wanted)?;
@@ -93,7 +93,7 @@ impl Samples for Sqlite {
     }
 
     fn scrape(&self, generation: GenerationId, at: Millis) -> Result<Option<Scrape>, StoreError> {
-        let found = self.said(self.read(|transaction| last(transaction, generation, at)))?;
+        let found = self.said(self.reading(|transaction| last(transaction, generation, at)))?;
         Ok(found.map(|(at, counts)| Scrape { generation, at, counts }))
     }
 
@@ -105,7 +105,7 @@ impl Samples for Sqlite {
         let mut log = self.path.clone().into_os_string();
         log.push("-wal");
         let bytes = |path: &std::path::Path| std::fs::metadata(path).map_or(0, |file| file.len());
-        let samples = self.read(|transaction| {
+        let samples = self.reading(|transaction| {
             Ok(transaction.query_row("SELECT samples FROM total", [], |row| row.get::<_, i64>(0))?)
         });
         Ok(Size {

@@ -59,7 +59,7 @@ impl Sqlite {
         if unknown.is_empty() {
             return Ok(ids.into_iter().flatten().collect());
         }
-        let seen = self.read(|transaction| {
+        let seen = self.reading(|transaction| {
             let service = find_name(transaction, service)?;
             unknown.iter().map(|at| look(transaction, service, &stacks[*at], day)).collect::<Result<Vec<_>, _>>()
         })?;
@@ -73,7 +73,7 @@ impl Sqlite {
         }
         if !rest.is_empty() {
             let asked = rest.iter().map(|(at, seen)| (&stacks[*at], seen));
-            let added = self.write(|transaction| add(transaction, service, asked, quota, day))?;
+            let added = self.writing(|transaction| add(transaction, service, asked, quota, day))?;
             for ((at, _), added) in rest.iter().zip(added) {
                 match added {
                     Added::Within(id) => learned.push((*at, id)),

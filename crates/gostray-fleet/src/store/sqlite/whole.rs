@@ -38,7 +38,7 @@ impl Sqlite {
     /// # Errors
     /// [`StoreError::Damaged`] with the first thing that does not fit.
     pub fn check(&self) -> Result<Checked, StoreError> {
-        self.said(self.read(checked))
+        self.said(self.reading(checked))
     }
 
     /// Writes a copy of one instant to a new file, while the store is in use. The copy is a whole
