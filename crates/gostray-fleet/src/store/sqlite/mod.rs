@@ -1,5 +1,5 @@
 //! The store of one machine: a SQLite database in write-ahead-log mode, with samples in compressed
-//! columns ([`chunk`](super::chunk)).
+//! columns (`store/chunk`).
 //!
 //! # What holds
 //! - **Durability.** Each call that writes is one transaction, and each is synced to the disk
@@ -16,8 +16,16 @@
 //! # Sizes
 //! Scrapes of a finished hour are packed into one chunk a run; days older than
 //! [`Settings::fine_for`] become one coarser chunk a day; all of it goes after
-//! [`Settings::retention`]. Stacks that no service had for as long are forgotten, so a [`StackId`](super::StackId) is
-//! to be interned again rather than remembered for days.
+//! [`Settings::retention`]. Stacks that no service had for as long are forgotten, so a
+//! [`StackId`](super::StackId) is to be interned again rather than remembered for days.
+//!
+//! On synthetic profiles of 1,000 processes (30–99 stacks, each minute for a day) a sample takes 0.55
+//! bytes, all of the database counted, and 0.1 bytes once it was made coarser
+//! (`tests/store_measure.rs`).
+//!
+//! # What does not hold
+//! A clock that jumps ahead by more than the retention, with scrapes taken meanwhile, ages all that is
+//! older: the store can't tell it from time that passed.
 
 mod fault;
 mod ledger;
