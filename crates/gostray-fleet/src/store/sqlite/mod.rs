@@ -20,8 +20,8 @@
 //! [`StackId`](super::StackId) is to be interned again rather than remembered for days.
 //!
 //! On synthetic profiles of 1,000 processes (30–99 stacks, each minute for a day) a sample takes 0.55
-//! bytes, all of the database counted, and 0.1 bytes once it was made coarser
-//! (`tests/store_measure.rs`).
+//! bytes once it is packed, all of the database counted but its log; once days are made coarser, 0.1
+//! bytes for each sample that was taken (`tests/store_measure.rs`).
 //!
 //! # What does not hold
 //! A clock that jumps ahead by more than the retention, with scrapes taken meanwhile, ages all that is
