@@ -1,1 +1,3 @@
-//! To come.
+//! What others read: Prometheus rules, a Grafana dashboard, Parquet.
+
+pub mod parquet;

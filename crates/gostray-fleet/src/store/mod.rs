@@ -4,6 +4,9 @@
 //! database may hold for fleets that outgrow a machine; [`Ledger`] is small, and what must never be
 //! lost. All calls block: whoever is in an async task uses a blocking thread.
 
+pub(crate) mod chunk;
+pub mod sqlite;
+
 use std::collections::BTreeMap;
 
 use crate::{Millis, TargetId};
@@ -142,11 +145,26 @@ pub enum StoreError {
 
 /// What grows with the fleet.
 pub trait Samples: Send + Sync {
-    /// The ids of these stacks; new ones are kept.
+    /// The ids of these stacks; new ones are kept, whatever their number. An id holds as long as the stack was seen within
+    /// the retention; asking again is cheap, so ask for each scrape rather than remember for days.
     ///
     /// # Errors
     /// If the store can't be written.
     fn intern(&self, stacks: &[Stack]) -> Result<Vec<StackId>, StoreError>;
+
+    /// The ids of these stacks of a service; new ones are kept as far as the service's quota goes.
+    /// Beyond it, a stack gets the id of one that stands for all others of its operation: what keeps
+    /// a target that makes up stacks from filling the store. [`append`](Self::append) adds the
+    /// counts of a stack that is named twice, so the sum stays right.
+    ///
+    /// A store without quotas takes all of them.
+    ///
+    /// # Errors
+    /// If the store can't be written.
+    fn intern_for(&self, service: &str, stacks: &[Stack]) -> Result<Vec<StackId>, StoreError> {
+        let _ = service;
+        self.intern(stacks)
+    }
 
     /// The stacks with these ids, in this order; `None` for one that is not there.
     ///
@@ -160,7 +178,8 @@ pub trait Samples: Send + Sync {
     /// If the store can't be read.
     fn with_signature(&self, signature: &str) -> Result<Vec<StackId>, StoreError>;
 
-    /// The id of this run of a process (its target, build and start); a new one is kept.
+    /// The id of this run of a process (its target, build and start); a new one is kept. Of one that
+    /// is there, service, instance, job and labels become these.
     ///
     /// # Errors
     /// If the store can't be written.
@@ -172,25 +191,32 @@ pub trait Samples: Send + Sync {
     /// If the store can't be read.
     fn generations(&self, since: Millis) -> Result<Vec<(GenerationId, Generation)>, StoreError>;
 
-    /// Keeps scrapes; they are durable when it returns.
+    /// Keeps scrapes; they are durable when it returns. A run has one scrape a time: a second one of
+    /// the same time replaces the first. Times may go back.
     ///
     /// # Errors
-    /// If the store can't be written; then none of them is kept.
+    /// If the store can't be written, or a run is not known (it was forgotten, after the retention);
+    /// then none of them is kept.
     fn append(&self, scrapes: &[Scrape]) -> Result<(), StoreError>;
 
-    /// Series, in order of run and stack.
+    /// Series, in order of run and stack: those with a count other than 0 in the query's time. A
+    /// series has one point for each scrape of its run in that time. Where samples were made coarser,
+    /// a bucket of 30 minutes has two points: the least count, at the time of its first scrape, and
+    /// the last.
     ///
     /// # Errors
     /// If the store can't be read.
     fn series(&self, query: &Query) -> Result<Vec<Series>, StoreError>;
 
-    /// The last scrape of a run at or before a time.
+    /// The last scrape of a run at or before a time, with the counts that are not 0.
     ///
     /// # Errors
     /// If the store can't be read.
     fn scrape(&self, generation: GenerationId, at: Millis) -> Result<Option<Scrape>, StoreError>;
 
-    /// Packs what is complete, makes old samples coarser, drops what is older than is kept.
+    /// Packs what is complete, makes old samples coarser, drops what is older than is kept, and the
+    /// evidence of leaks whose document (kind `leak`) is gone. Works for a bounded time and never
+    /// blocks writers for long: call it again and again, say each ten seconds.
     ///
     /// # Errors
     /// If the store can't be written.
