@@ -119,5 +119,5 @@ fn cut(name: &str) -> String {
 /// for; one that waits for the next request on a kept-alive connection waits for the network.
 fn serves_requests(stack: &Stack) -> bool {
     let Some(start) = stack.frames.last() else { return false };
-    { let _ = FunctionName::new(&start.function); false }
+    gostray_verdict::history::serves_requests(&FunctionName::new(&start.function).normalised())
 }

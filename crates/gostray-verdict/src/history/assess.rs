@@ -154,6 +154,11 @@ fn levels(
 
 fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
     let seen = run.envelope.coarse().next()?.0 * BUCKET;
+    if run.envelope.is_flat() {
+        // Most kinds never change: they cost nothing more.
+        let (watched, refused) = (now - seen, Some("it hardly rises"));
+        return Some(RunAssessment { id: run.id, trend: 0.0, high_water: 0.0, rise: 0.0, per_hour: 0.0, watched, refused });
+    }
     let from = run.started_at.max(seen) + WARM_UP;
     let levels = levels(run.envelope.coarse(), run.load.coarse(), BUCKET, from, now.div_euclid(BUCKET))?;
     let watched = (levels.last - levels.first + 1) * BUCKET;
@@ -168,6 +173,9 @@ fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
 
 /// What rises by hundreds an hour shows within one.
 fn fast(run: &Run<'_>) -> Option<RunAssessment> {
+    if run.envelope.is_flat() {
+        return None;
+    }
     let seen = run.envelope.fine().next()?.0 * FAST_BUCKET;
     let last = run.envelope.fine().last()?.0;
     let from = run.started_at.max(seen) + 2 * FAST_BUCKET;
@@ -221,7 +229,6 @@ fn weigh(id: u64, levels: &Levels, watched: Millis) -> RunAssessment {
         watched,
         refused: (rise < LEAST_RISE).then_some("it hardly rises"),
     };
-    // Most kinds never change: they cost nothing more.
     if own.refused.is_none() {
         own.per_hour = slope(&levels.points);
         own.trend = trend(&values);

@@ -123,6 +123,11 @@ impl Envelope {
         self.last
     }
 
+    /// Has it never changed, as far as it is known?
+    pub(super) fn is_flat(&self) -> bool {
+        self.coarse.runs.len() <= 1 && self.fine.runs.len() <= 1
+    }
+
     /// The most that there ever were.
     #[must_use]
     pub fn most(&self) -> u32 {

@@ -125,6 +125,24 @@ impl Tracker {
         }
     }
 
+    /// Does it wait for a list of ids?
+    #[must_use]
+    pub fn wants_ids(&self) -> bool {
+        self.asked_at.is_some() && self.survival.is_none()
+    }
+
+    /// Is it a leak that is not over?
+    #[must_use]
+    pub fn is_leak(&self) -> bool {
+        self.is_leak
+    }
+
+    /// Were goroutines of a run proven leaked?
+    #[must_use]
+    pub fn is_proven_in(&self, run: u64) -> bool {
+        self.proven.iter().any(|(own, _, _)| *own == run)
+    }
+
     /// There are no ids to be had of a run.
     pub fn no_ids(&mut self, at: Millis) {
         self.asked_at = Some(at + 2 * HOUR);
