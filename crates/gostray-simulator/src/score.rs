@@ -153,7 +153,7 @@ pub struct Score {
     pub hours: Interval,
     /// The same, of leaks of at least five a minute.
     pub fast_hours: Interval,
-    /// False alerts in 100 services a day.
+    /// False alerts in 100 service-days.
     pub false_alerts: Interval,
 }
 
