@@ -22,4 +22,13 @@ fn main() {
     }
     let scores: Vec<_> = makers.iter().zip(&tallies).map(|((name, _), all)| (*name, Score::of(all))).collect();
     println!("{}", table(&scores));
+    for ((name, _), all) in makers.iter().zip(&tallies) {
+        let mut accused = std::collections::BTreeMap::<_, u64>::new();
+        for (about, count) in all.iter().flat_map(|tally| &tally.accused) {
+            *accused.entry(about).or_default() += count;
+        }
+        let (leaks, negligible) =
+            all.iter().fold((0, 0), |(leaks, small), tally| (leaks + tally.leaks, small + tally.negligible));
+        println!("{name}: {leaks} leaks, {negligible} negligible; falsely accused {accused:?}");
+    }
 }

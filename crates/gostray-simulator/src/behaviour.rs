@@ -132,7 +132,8 @@ impl Behaviour {
                 live.turning = dice.poisson(groups * width);
             }
             Self::Pool { need, spike } => {
-                let burst = if dice.chance(0.01) { spike } else { 1.0 };
+                // A spike comes every eight hours or so.
+                let burst = if dice.chance(1.0 - (-now.step / 30_000.0).exp()) { spike } else { 1.0 };
                 let slow = if now.incident { 1.5 } else { 1.0 };
                 live.staying = live.staying.max(dice.poisson(need * now.load * burst * slow));
             }

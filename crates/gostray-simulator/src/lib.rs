@@ -9,6 +9,7 @@
 
 mod behaviour;
 mod detector;
+mod leak;
 mod load;
 mod oracle;
 pub mod peers;

@@ -122,3 +122,47 @@ impl Dice {
         marked - left
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean and variance of many draws.
+    fn moments(mut draw: impl FnMut(&mut Dice) -> u32) -> (f64, f64) {
+        let mut dice = Dice::new(&[1]);
+        let drawn: Vec<f64> = (0..40_000).map(|_| f64::from(draw(&mut dice))).collect();
+        let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
+        (mean, drawn.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / drawn.len() as f64)
+    }
+
+    fn near((mean, variance): (f64, f64), (wanted, spread): (f64, f64)) {
+        let slack = 5.0 * (spread / 40_000.0).sqrt() + 1e-9;
+        assert!((mean - wanted).abs() <= slack, "mean {mean}, not {wanted}");
+        assert!((variance - spread).abs() <= 0.06 * spread + 1e-9, "variance {variance}, not {spread}");
+    }
+
+    #[test]
+    fn poisson_has_its_mean_as_variance() {
+        for mean in [0.0, 0.03, 1.5, 11.0, 40.0, 900.0] {
+            near(moments(|dice| dice.poisson(mean)), (mean, mean));
+        }
+    }
+
+    #[test]
+    fn binomial_counts_hits() {
+        for (trials, chance) in [(0, 0.5), (9, 0.0), (9, 1.0), (9, 0.4), (20, 0.95), (2000, 0.001), (500, 0.3)] {
+            let mean = f64::from(trials) * chance;
+            near(moments(|dice| dice.binomial(trials, chance)), (mean, mean * (1.0 - chance)));
+        }
+    }
+
+    #[test]
+    fn hypergeometric_draws_without_putting_back() {
+        for (population, marked, draws) in [(10, 4, 3), (10, 4, 9), (50, 50, 7), (50, 0, 7), (300, 30, 200)] {
+            let (n, k, d) = (f64::from(population), f64::from(marked), f64::from(draws));
+            let variance = d * k / n * (1.0 - k / n) * (n - d) / (n - 1.0);
+            near(moments(|dice| dice.hypergeometric(population, marked, draws)), (d * k / n, variance));
+        }
+        assert_eq!(Dice::new(&[1]).hypergeometric(0, 3, 3), 0);
+    }
+}
