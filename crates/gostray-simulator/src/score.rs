@@ -52,6 +52,9 @@ impl Tally {
     }
 
     /// Judges the alerts raised over one service, in the order of time. Alerts for other services are false.
+    ///
+    /// Kind to coarse rules: an alert on a whole service finds every leak that is there at the time, and one that
+    /// fired falsely before a leak began finds it if it still fires.
     pub fn add(&mut self, service: &Service, raised: &[Raised], asked: (u64, u64)) {
         self.dumps += asked.0;
         self.profiles += asked.1;
@@ -87,7 +90,7 @@ impl Tally {
             }
         }
         for (truth, found) in service.truths.iter().zip(found) {
-            let Some(from) = truth.from.filter(|_| truth.peak >= LEAST || found.is_some()) else {
+            let Some(from) = truth.from.filter(|_| truth.peak >= LEAST) else {
                 self.negligible += 1;
                 continue;
             };
