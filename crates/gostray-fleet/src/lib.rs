@@ -27,10 +27,12 @@ pub mod discovery;
 pub mod export;
 pub mod http;
 pub mod scrape;
+mod serve;
 pub mod store;
 mod target;
 pub mod watch;
 
+pub use serve::{Options, ServeError, check, serve};
 pub use target::{Access, Target, TargetId};
 
 /// A time, in milliseconds since 1970 (UTC).

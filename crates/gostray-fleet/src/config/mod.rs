@@ -1,1 +1,22 @@
-//! To come.
+//! `gostray.yaml`, in Prometheus's shape: read, checked as a whole, and read again while gostray runs.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `file` | the text → [`Config`], and what is wrong with it |
+//! | `jobs` | `scrape_configs` and how targets are found |
+//! | `alerting` | who is told |
+//! | `web` | where it listens, and who may look |
+//! | `values` | durations, sizes, secrets |
+
+mod alerting;
+mod file;
+mod jobs;
+mod values;
+mod web;
+
+pub use alerting::{Alerting, AlertmanagerConfig, HttpConfig, ReceiverConfig, SignedConfig, SlackConfig, WebhookConfig};
+pub use alerting::PagerdutyConfig;
+pub use file::{Config, ConfigError, Detection, Global, Storage};
+pub use jobs::{Checked, ConsulSd, DnsSd, DnsType, FileSd, HttpSd, Job, LocalProcesses, RelabelConfig, StaticConfig};
+pub use values::{Size, Span};
+pub use web::{BearerToken, RoleName, TlsServer, Web};

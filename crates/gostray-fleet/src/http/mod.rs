@@ -13,7 +13,7 @@ mod ui;
 
 use std::sync::Arc;
 
-use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 pub use api::openapi;
 pub use auth::{Authentication, Role, User};
@@ -40,6 +40,8 @@ pub struct Inner {
     pub scraper: Arc<Mutex<Scraper>>,
     /// Takes what people decide about leaks.
     pub orders: mpsc::Sender<Order>,
+    /// How discovery is doing.
+    pub discovery: watch::Receiver<Vec<crate::discovery::SdStatus>>,
     /// Reads the configuration again.
     pub reload: Arc<Notify>,
     /// Who may do what.

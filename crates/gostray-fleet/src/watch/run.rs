@@ -139,7 +139,7 @@ impl Watch {
     ) {
         let mut flush = tokio::time::interval(FLUSH);
         let mut evaluate = tokio::time::interval(self.settings.evaluate_every);
-        let mut maintain = tokio::time::interval(Duration::from_secs(300));
+        let mut maintain = tokio::time::interval(Duration::from_secs(10));
         for interval in [&mut flush, &mut evaluate, &mut maintain] {
             interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         }
@@ -238,7 +238,7 @@ impl Watch {
     /// Keeps what a target said: for the store, the detector and the state.
     fn keep(&mut self, target: &Arc<Target>, at: Millis, observation: &Observation) -> Result<(), StoreError> {
         let id = target.id();
-        let (counts, new) = self.stacks.ids(&*self.samples, &observation.counts)?;
+        let (counts, new) = self.stacks.ids(&*self.samples, target.service(), &observation.counts)?;
         let synchronising =
             observation.counts.iter().filter(|c| c.is_synchronisation).map(|c| u64::from(c.count)).sum();
         let build = build_of(target, observation);

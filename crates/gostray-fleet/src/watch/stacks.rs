@@ -20,6 +20,7 @@ impl Stacks {
     pub(crate) fn ids(
         &mut self,
         samples: &dyn Samples,
+        service: &str,
         counts: &[Counted],
     ) -> Result<(Vec<(StackId, u32)>, Vec<(StackId, Arc<Stack>)>), StoreError> {
         let unknown: Vec<Stack> =
@@ -29,7 +30,7 @@ impl Stacks {
             if self.ids.len() + unknown.len() > MAX {
                 self.ids.clear();
             }
-            for (id, stack) in samples.intern(&unknown)?.into_iter().zip(unknown) {
+            for (id, stack) in samples.intern_for(service, &unknown)?.into_iter().zip(unknown) {
                 let stack = Arc::new(stack);
                 self.ids.insert(stack.clone(), id);
                 new.push((id, stack));

@@ -44,6 +44,14 @@ struct Store {
 pub(crate) async fn status(State(app): State<App>, Extension(user): Extension<User>) -> Result<Json<Status>, ApiError> {
     let samples = app.samples.clone();
     let size = blocking(move || Ok(samples.size())).await?;
+    let discovery: Vec<String> = {
+        let status = app.discovery.borrow();
+        let failed = status.iter().filter_map(|sd| {
+            let error = sd.error.as_ref()?;
+            Some(format!("{} of job {:?} gives no new targets: {error}", sd.mechanism, sd.job))
+        });
+        failed.chain(status.iter().flat_map(|sd| sd.wrong.iter().take(5).cloned())).collect()
+    };
     let state = app.shared.read();
     let up = state.targets.values().filter(|seen| seen.is_up == Some(true)).count();
     let down = state.targets.values().filter(|seen| seen.is_up == Some(false)).count();
@@ -59,6 +67,6 @@ pub(crate) async fn status(State(app): State<App>, Extension(user): Extension<Us
             samples: size.as_ref().map_or(0, |size| size.samples),
             error: size.err().map(|error| error.to_string()).or_else(|| state.store_error.clone()),
         },
-        warnings: state.warnings.values().cloned().collect(),
+        warnings: state.warnings.values().cloned().chain(discovery).collect(),
     }))
 }

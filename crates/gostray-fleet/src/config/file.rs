@@ -1,0 +1,279 @@
+//! The text of the configuration → [`Config`], and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::alert::Receiver;
+use crate::config::alerting::Alerting;
+use crate::config::jobs::{Checked, Job, LocalProcesses, StaticConfig};
+use crate::config::values::Span;
+use crate::config::web::Web;
+use crate::store::sqlite;
+
+/// Bytes of a configuration.
+const MAX_TEXT: u64 = 64 << 20;
+
+/// The configuration, checked as a whole.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The folder that paths in it begin at.
+    pub base: PathBuf,
+    /// What holds for all.
+    pub global: Global,
+    /// Jobs.
+    pub jobs: Vec<Checked>,
+    /// Where and for how long samples are kept.
+    pub storage: Storage,
+    /// How the fleet is watched.
+    pub detection: Detection,
+    /// Who is told.
+    pub receivers: Vec<Receiver>,
+    /// Tell also of what is only suspected.
+    pub tell_suspects: bool,
+    /// Where it listens, and who may look.
+    pub web: Web,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    global: Global,
+    #[serde(default)]
+    scrape_configs: Vec<Job>,
+    #[serde(default)]
+    storage: Storage,
+    #[serde(default)]
+    detection: Detection,
+    #[serde(default)]
+    alerting: Alerting,
+    #[serde(default)]
+    web: Web,
+}
+
+/// `global`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Global {
+    /// How often targets are asked (`1m`).
+    pub scrape_interval: Option<Span>,
+    /// How long one request may take (`10s`).
+    pub scrape_timeout: Option<Span>,
+    /// Labels of all that is told to others.
+    #[serde(default)]
+    pub external_labels: BTreeMap<String, String>,
+}
+
+/// `storage`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// The folder (`gostray-data`).
+    pub path: Option<PathBuf>,
+    /// How long samples are kept (`30d`).
+    pub retention: Option<Span>,
+    /// How long each of them is (`3d`); older ones become coarser.
+    pub fine_for: Option<Span>,
+}
+
+/// `detection`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detection {
+    /// How often what was seen is weighed (`1m`).
+    pub evaluation_interval: Option<Span>,
+    /// How often each target is asked for its leak profile, at least (`1h`).
+    pub leak_profile_interval: Option<Span>,
+    /// Leak profiles and dumps a minute, over the whole fleet (`30`).
+    pub questions_per_minute: Option<f64>,
+}
+
+/// What is wrong with a configuration. No message holds a secret.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file.
+    #[error("{path}: {reason}")]
+    Read {
+        /// The file.
+        path: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// The text.
+    #[error("{}", .0.join("\n"))]
+    Wrong(Vec<String>),
+}
+
+impl Config {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it can't be read, or is wrong.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let failed = |reason: String| ConfigError::Read { path: path.display().to_string(), reason };
+        let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+        if size > MAX_TEXT {
+            return Err(failed("it is larger than 64 MiB".to_owned()));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Self::parse(&text, base)
+    }
+
+    /// Reads a text; paths in it begin at `base`.
+    ///
+    /// # Errors
+    /// If it is wrong: all that is.
+    pub fn parse(text: &str, base: &Path) -> Result<Self, ConfigError> {
+        let file: File = if text.trim().is_empty() {
+            File::default()
+        } else {
+            serde_saphyr::from_str(text).map_err(|error| ConfigError::Wrong(vec![explained(&error.to_string())]))?
+        };
+        Self::check(file, base)
+    }
+
+    /// What `gostray serve host:port …` watches.
+    ///
+    /// # Errors
+    /// If a target is none.
+    pub fn from_targets(targets: &[String]) -> Result<Self, ConfigError> {
+        let mut errors = Vec::new();
+        for target in targets {
+            if let Err(error) = target.parse::<gostray_endpoint::Address>() {
+                errors.push(format!("{target}: {error}"));
+            }
+        }
+        if !errors.is_empty() {
+            return Err(ConfigError::Wrong(errors));
+        }
+        let global = Global { scrape_interval: Some(Span(std::time::Duration::from_secs(10))), ..Global::default() };
+        let job = serde_json::json!({ "job_name": "targets", "static_configs": [{ "targets": targets }] });
+        Self::of_job(job, global)
+    }
+
+    /// What `gostray serve` watches without anything: the Go processes of this machine.
+    ///
+    /// # Errors
+    /// Never; it is checked like any other.
+    pub fn local() -> Result<Self, ConfigError> {
+        let global = Global { scrape_interval: Some(Span(std::time::Duration::from_secs(10))), ..Global::default() };
+        Self::of_job(serde_json::json!({ "job_name": "local", "local_processes": {} }), global)
+    }
+
+    fn of_job(job: serde_json::Value, global: Global) -> Result<Self, ConfigError> {
+        let job = serde_json::from_value(job).map_err(|error| ConfigError::Wrong(vec![error.to_string()]))?;
+        Self::check(File { global, scrape_configs: vec![job], ..File::default() }, Path::new("."))
+    }
+
+    fn check(file: File, base: &Path) -> Result<Self, ConfigError> {
+        let mut errors = Vec::new();
+        let mut names = std::collections::HashSet::new();
+        for job in &file.scrape_configs {
+            if job.job_name.is_empty() {
+                errors.push("scrape_configs: a job_name is empty".to_owned());
+            }
+            if !names.insert(job.job_name.clone()) {
+                errors.push(format!("scrape_configs: there are two jobs named {:?}", job.job_name));
+            }
+        }
+        let jobs =
+            file.scrape_configs.into_iter().filter_map(|job| job.check(&file.global, base, &mut errors)).collect();
+        let receivers = file.alerting.receivers(base, &mut errors);
+        if let Err(wrong) = file.web.access(None, base) {
+            errors.extend(wrong);
+        }
+        if file.detection.questions_per_minute.is_some_and(|rate| !(rate.is_finite() && rate >= 0.0)) {
+            errors.push("detection.questions_per_minute is a number from 0 on".to_owned());
+        }
+        if !errors.is_empty() {
+            return Err(ConfigError::Wrong(errors));
+        }
+        Ok(Self {
+            base: base.to_owned(),
+            global: file.global,
+            jobs,
+            storage: file.storage,
+            detection: file.detection,
+            receivers,
+            tell_suspects: file.alerting.suspects.unwrap_or(true),
+            web: file.web,
+        })
+    }
+
+    /// The settings of the store.
+    #[must_use]
+    pub fn store(&self) -> sqlite::Settings {
+        let default = sqlite::Settings::default();
+        sqlite::Settings {
+            retention: self.storage.retention.map_or(default.retention, |span| span.0),
+            fine_for: self.storage.fine_for.map_or(default.fine_for, |span| span.0),
+            ..default
+        }
+    }
+
+    /// The settings of the watch.
+    #[must_use]
+    pub fn watch(&self, time_scale: f64) -> crate::watch::Settings {
+        let default = crate::watch::Settings::default();
+        let detection = &self.detection;
+        crate::watch::Settings {
+            evaluate_every: detection.evaluation_interval.map_or(default.evaluate_every, |span| span.0),
+            leaks_every: detection.leak_profile_interval.map_or(default.leaks_every, |span| span.0),
+            questions_per_minute: detection.questions_per_minute.unwrap_or(default.questions_per_minute),
+            tell_suspects: self.tell_suspects,
+            time_scale,
+        }
+    }
+
+    /// Targets of all jobs that are written down, for tests and messages.
+    #[must_use]
+    pub fn static_targets(&self) -> usize {
+        let of_job = |job: &Checked| job.job.static_configs.iter().map(|one: &StaticConfig| one.targets.len()).sum::<usize>();
+        self.jobs.iter().map(of_job).sum()
+    }
+
+    /// Does a job watch the processes of this machine?
+    #[must_use]
+    pub fn watches_processes(&self) -> bool {
+        self.jobs.iter().any(|job| matches!(job.job.local_processes, Some(LocalProcesses { .. })))
+    }
+}
+
+/// The library's message, with the nearest key where one is unknown.
+fn explained(message: &str) -> String {
+    let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    if message.contains("unknown field")
+        && let [wrong, known @ ..] = &quoted(message)[..]
+        && let Some(nearest) = known.iter().min_by_key(|known| distance(wrong, known))
+    {
+        let place = message.lines().find(|line| line.contains("line ")).unwrap_or_default();
+        let place = place.split("unknown field").next().unwrap_or_default().trim().trim_end_matches(':');
+        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
+        let hint = if distance(wrong, nearest) <= 1 + wrong.len() / 3 {
+            format!("did you mean `{nearest}`?")
+        } else {
+            format!("known are {}", known.join(", "))
+        };
+        return format!("{place}unknown key `{wrong}`: {hint}\n{message}");
+    }
+    message.to_owned()
+}
+
+/// How many letters must change to make one word of the other.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (at, x) in a.chars().enumerate() {
+        let mut before = row[0];
+        row[0] = at + 1;
+        for (column, y) in b.chars().enumerate() {
+            let cost = if x == y { before } else { before + 1 };
+            before = row[column + 1];
+            row[column + 1] = cost.min(row[column] + 1).min(before + 1);
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}

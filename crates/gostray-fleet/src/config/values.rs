@@ -1,0 +1,153 @@
+//! Durations and sizes as Prometheus writes them, and secrets.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::de::{self, Deserialize, Deserializer};
+
+use crate::target::{Authorization, Secret};
+
+/// A duration: `30s`, `1m`, `1h30m`, `1d`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+impl Span {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// If it is none; the message says how to write one.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("{text:?} is no duration: write it as in 30s, 5m or 1h30m");
+        if text == "0" {
+            return Ok(Self(Duration::ZERO));
+        }
+        let mut rest = text;
+        let mut total: u64 = 0;
+        let mut last = u64::MAX;
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+            let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
+            rest = &rest[digits..];
+            let units = [("ms", 1), ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+            let (unit, millis) = units.into_iter().find(|(unit, _)| rest.starts_with(unit)).ok_or_else(wrong)?;
+            // As in Prometheus: from large to small, each once.
+            if millis >= last {
+                return Err(wrong());
+            }
+            last = millis;
+            rest = &rest[unit.len()..];
+            total = number.checked_mul(millis).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        }
+        if text.is_empty() { Err(wrong()) } else { Ok(Self(Duration::from_millis(total))) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
+    }
+}
+
+/// A number of bytes: `8MB`, `512KB`, `1GB` (powers of 1024, as in Prometheus).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let shift = match &text[digits..] {
+            "" | "B" => Some(0),
+            "KB" | "KiB" => Some(10),
+            "MB" | "MiB" => Some(20),
+            "GB" | "GiB" => Some(30),
+            _ => None,
+        };
+        let bytes = text[..digits].parse::<u64>().ok().zip(shift).and_then(|(n, shift)| n.checked_mul(1 << shift));
+        bytes.map(Self).ok_or_else(|| de::Error::custom(format!("{text:?} is no size: write it as in 8MB")))
+    }
+}
+
+/// A secret that stands in the configuration, or in a file.
+pub(super) fn secret(inline: Option<&String>, file: Option<&PathBuf>, base: &Path, what: &str) -> Result<Option<Secret>, String> {
+    match (inline, file) {
+        (Some(_), Some(_)) => Err(format!("{what} and {what}_file: give one of them")),
+        (Some(text), None) => Ok(Some(Secret::Inline(text.clone()))),
+        (None, Some(path)) => Ok(Some(Secret::File(base.join(path)))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// `authorization`.
+#[derive(Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthorizationConfig {
+    /// `Bearer` where absent.
+    #[serde(rename = "type")]
+    pub(super) scheme: Option<String>,
+    pub(super) credentials: Option<String>,
+    pub(super) credentials_file: Option<PathBuf>,
+}
+
+/// `basic_auth`.
+#[derive(Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BasicAuthConfig {
+    pub(super) username: String,
+    pub(super) password: Option<String>,
+    pub(super) password_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for AuthorizationConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+impl fmt::Debug for BasicAuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<secret>")
+    }
+}
+
+/// What goes into the `Authorization` header.
+pub(super) fn authorization(
+    authorization: Option<&AuthorizationConfig>,
+    basic: Option<&BasicAuthConfig>,
+    base: &Path,
+) -> Result<Option<Authorization>, String> {
+    match (authorization, basic) {
+        (Some(_), Some(_)) => Err("authorization and basic_auth: give one of them".to_owned()),
+        (Some(own), None) => {
+            let secret = secret(own.credentials.as_ref(), own.credentials_file.as_ref(), base, "credentials")?;
+            let secret = secret.ok_or("authorization needs credentials or credentials_file")?;
+            let scheme = own.scheme.clone().unwrap_or_else(|| "Bearer".to_owned());
+            if scheme.eq_ignore_ascii_case("basic") {
+                return Err("authorization with type Basic: use basic_auth".to_owned());
+            }
+            Ok(Some(Authorization::Token { scheme, secret }))
+        }
+        (None, Some(own)) => {
+            let secret = secret(own.password.as_ref(), own.password_file.as_ref(), base, "password")?;
+            let password = secret.unwrap_or_else(|| Secret::Inline(String::new()));
+            Ok(Some(Authorization::Basic { username: own.username.clone(), password }))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_those_of_prometheus() {
+        for (text, millis) in [("30s", 30_000), ("1m", 60_000), ("1h30m", 5_400_000), ("1d", 86_400_000), ("250ms", 250), ("0", 0)] {
+            assert_eq!(Span::parse(text), Ok(Span(Duration::from_millis(millis))), "{text}");
+        }
+        for text in ["", "1", "m", "1x", "30m1h", "1m1m", "-1s", "1 m", "99999999999999999999s"] {
+            assert!(Span::parse(text).is_err(), "{text}");
+        }
+    }
+}
