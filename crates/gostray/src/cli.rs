@@ -3,6 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+mod fleet;
+
+pub(crate) use fleet::{Export, Gate, GateFormat, LogFormat, Serve, Store};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -66,6 +70,16 @@ pub(crate) enum Command {
     Top(Top),
     /// Show what grew between two snapshots, in absolute counts
     Diff(Diff),
+    /// Watch a fleet: scrape, store, tell leaks from load, alert, and show all of it in the browser
+    Serve(Serve),
+    /// Ask a gostray server whether a build leaks
+    Gate(Gate),
+    /// Write what other tools read: Prometheus rules, a Grafana dashboard, a mixin, the API, samples
+    #[command(subcommand)]
+    Export(Export),
+    /// Look after the store of `gostray serve`
+    #[command(subcommand)]
+    Store(Store),
     /// List the Go processes of this machine, without stopping any
     Ps(Ps),
     /// Serve ps, inspect, prove, explain and check to assistants, over standard input and output (MCP)

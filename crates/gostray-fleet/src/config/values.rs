@@ -82,7 +82,7 @@ pub(super) fn secret(inline: Option<&String>, file: Option<&PathBuf>, base: &Pat
 /// `authorization`.
 #[derive(Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct AuthorizationConfig {
+pub(super) struct AuthorizationConfig {
     /// `Bearer` where absent.
     #[serde(rename = "type")]
     pub(super) scheme: Option<String>,
@@ -93,7 +93,7 @@ pub struct AuthorizationConfig {
 /// `basic_auth`.
 #[derive(Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BasicAuthConfig {
+pub(super) struct BasicAuthConfig {
     pub(super) username: String,
     pub(super) password: Option<String>,
     pub(super) password_file: Option<PathBuf>,

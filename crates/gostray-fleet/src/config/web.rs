@@ -9,9 +9,6 @@ use serde::Deserialize;
 use crate::config::values::secret;
 use crate::http::{Authentication, Listen, Role, Tls};
 
-/// The address where there is none in the configuration.
-pub const DEFAULT_ADDRESS: &str = "127.0.0.1:7117";
-
 /// `web`.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -44,7 +44,9 @@ fn target(job: &Checked, address: &str, own: &Labels) -> Result<Option<Target>, 
     let rest = if rest.starts_with(':') { format!("localhost{rest}") } else { rest.to_owned() };
     let mut labels = own.clone();
     labels.insert("__address__".to_owned(), rest);
-    let mut default = |name: &str, value: String| drop(labels.entry(name.to_owned()).or_insert(value));
+    let mut default = |name: &str, value: String| {
+        labels.entry(name.to_owned()).or_insert(value);
+    };
     default("job", job.job.job_name.clone());
     default("__scheme__", scheme.to_owned());
     default("__path_prefix__", prefix);

@@ -5,13 +5,17 @@ mod demo;
 mod diff;
 mod doctor;
 mod explain;
+mod export;
+mod gate;
 mod inspect;
 mod man;
 mod mcp;
 mod prove;
 mod ps;
 mod rule;
+mod serve;
 mod soak;
+mod store;
 mod test;
 mod top;
 
@@ -35,6 +39,10 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Inspect(args) => inspect::run(&args),
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Gate(args) => gate::run(&args),
+        Command::Export(args) => export::run(args),
+        Command::Store(args) => store::run(args),
         Command::Ps(args) => ps::run(&args),
         Command::Mcp => mcp::run(),
         Command::Top(args) => top::run(&args),

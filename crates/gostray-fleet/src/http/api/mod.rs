@@ -81,8 +81,10 @@ pub(crate) async fn reload(State(app): State<App>) -> Response {
     (StatusCode::ACCEPTED, "reading the configuration again\n").into_response()
 }
 
+pub(crate) use show::state_word;
+
 /// Runs what blocks where it may.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     tokio::task::spawn_blocking(work).await?
