@@ -151,7 +151,18 @@ impl Config {
             return Err(ConfigError::Wrong(errors));
         }
         let global = Global { scrape_interval: Some(Span(std::time::Duration::from_secs(10))), ..Global::default() };
-        let job = serde_json::json!({ "job_name": "targets", "static_configs": [{ "targets": targets }] });
+        // What they belong to is not known: each is a service of its own.
+        let groups: Vec<_> = targets
+            .iter()
+            .map(|target| {
+                let name = target.parse::<gostray_endpoint::Address>().map(|address| address.to_string());
+                let name = name.unwrap_or_default();
+                let name = name.trim_start_matches("http://").trim_start_matches("https://");
+                let name = name.trim_end_matches("/debug/pprof/");
+                serde_json::json!({ "targets": [target], "labels": { "service_name": name } })
+            })
+            .collect();
+        let job = serde_json::json!({ "job_name": "targets", "static_configs": groups });
         Self::of_job(job, global)
     }
 
@@ -166,7 +177,10 @@ impl Config {
 
     fn of_job(job: serde_json::Value, global: Global) -> Result<Self, ConfigError> {
         let job = serde_json::from_value(job).map_err(|error| ConfigError::Wrong(vec![error.to_string()]))?;
-        Self::check(File { global, scrape_configs: vec![job], ..File::default() }, Path::new("."))
+        // Somebody is watching.
+        let soon = Some(Span(std::time::Duration::from_secs(5)));
+        let detection = Detection { evaluation_interval: soon, ..Detection::default() };
+        Self::check(File { global, scrape_configs: vec![job], detection, ..File::default() }, Path::new("."))
     }
 
     fn check(file: File, base: &Path) -> Result<Self, ConfigError> {

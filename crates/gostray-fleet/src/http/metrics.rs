@@ -52,6 +52,7 @@ impl Page {
         if encode(&mut text, &registry).is_err() {
             return ApiError::bad("metrics can't be written").into_response();
         }
+        text = text.replace("{} ", " ");
         for metric in metrics::ALL.iter().filter(|metric| metric.is_counter) {
             // Prometheus's text format names counters with their suffix; OpenMetrics without it.
             let base = metric.name.trim_end_matches("_total");
