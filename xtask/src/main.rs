@@ -3,6 +3,7 @@
 
 mod bench;
 mod bench_check;
+mod bench_detector;
 mod bench_fleet;
 mod bench_golang;
 mod bench_process;
@@ -35,6 +36,8 @@ enum Task {
     BenchCheck(bench_check::Args),
     /// Write again what gostray check finds in real modules: crates/gostray-check/corpus.
     Corpus,
+    /// Measure the detector of gostray serve on a simulated fleet, beside the rules people have.
+    BenchDetector(bench_detector::Args),
     /// Measure gostray serve on many targets: processor, memory, lateness, bytes a sample.
     BenchFleet(bench_fleet::Args),
     /// Measure the Go front end beside Go's own parser.
@@ -60,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::BenchCheck(args) => bench_check::run(&args),
         Task::Corpus => corpus::run(),
+        Task::BenchDetector(args) => bench_detector::run(&args),
         Task::BenchFleet(args) => bench_fleet::run(&args),
         Task::BenchGolang(args) => bench_golang::run(&args),
         Task::BenchProcess(args) => bench_process::run(&args),

@@ -1,7 +1,5 @@
 //! Do the goroutines of one kind grow as only leaks do?
 
-use std::collections::BTreeMap;
-
 use super::envelope::{BUCKET, Envelope, FAST_BUCKET, Load};
 use super::statistics::{deviation, median, slope, trend};
 use super::{HOUR, MINUTE, Millis};
@@ -138,18 +136,22 @@ fn levels(
     from: Millis,
     until: i64,
 ) -> Option<Levels> {
-    let load: BTreeMap<i64, u32> = load.collect();
-    let values: Vec<(i64, u32)> =
-        envelope.filter(|(step, _)| step.saturating_mul(bucket) >= from && *step < until).collect();
-    let (first, last) = (values.first()?.0, values.last()?.0);
+    let mut steps = envelope.filter(|(step, _)| step.saturating_mul(bucket) >= from && *step < until).peekable();
+    let first = steps.peek()?.0;
     #[expect(clippy::cast_precision_loss, reason = "hours of some days")]
     let hours = |step: i64| ((step - first) * bucket) as f64 / HOUR as f64;
-    Some(Levels {
-        points: values.iter().map(|(step, level)| (hours(*step), f64::from(*level))).collect(),
-        load: values.iter().map(|(step, _)| load.get(step).copied().map_or(0.0, f64::from)).collect(),
-        first,
-        last,
-    })
+    let mut load = load.peekable();
+    let mut levels = Levels { points: Vec::new(), load: Vec::new(), first, last: first };
+    for (step, level) in steps {
+        while load.peek().is_some_and(|(own, _)| *own < step) {
+            load.next();
+        }
+        let own = load.peek().filter(|(own, _)| *own == step).map_or(0.0, |(_, load)| f64::from(*load));
+        levels.points.push((hours(step), f64::from(level)));
+        levels.load.push(own);
+        levels.last = step;
+    }
+    Some(levels)
 }
 
 fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
@@ -165,8 +167,8 @@ fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
     let mut own = weigh(run.id, &levels, watched);
     if watched < YOUNGEST - WARM_UP {
         own.refused = Some("not watched for long enough");
-    } else if own.refused.is_none() {
-        own.refused = guards(&levels, &own);
+    } else {
+        judge(&levels, &mut own);
     }
     Some(own)
 }
@@ -193,6 +195,12 @@ fn fast(run: &Run<'_>) -> Option<RunAssessment> {
     }
     let watched = i64::try_from(levels.points.len()).unwrap_or(0) * FAST_BUCKET;
     let mut own = weigh(run.id, &levels, watched);
+    #[expect(clippy::cast_precision_loss, reason = "an hour in milliseconds")]
+    let per_hour = own.rise * HOUR as f64 / watched as f64;
+    if own.refused.is_some() || per_hour < 0.8 * FAST {
+        return None;
+    }
+    own.per_hour = slope(&levels.points);
     if own.per_hour < FAST {
         return None;
     }
@@ -207,10 +215,26 @@ fn fast(run: &Run<'_>) -> Option<RunAssessment> {
     } else if load_grew {
         own.refused = Some("the load grows, too");
     } else {
-        own.refused = guards(&levels, &own);
+        judge(&levels, &mut own);
         own.high_water = own.high_water.max(SURE);
     }
     Some(own)
+}
+
+/// Asks what costs little first: most of what rises at all is refused by that.
+fn judge(levels: &Levels, own: &mut RunAssessment) {
+    own.refused = own.refused.or_else(|| guards(levels, own));
+    if own.refused.is_some() {
+        return;
+    }
+    let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
+    own.per_hour = slope(&levels.points);
+    if own.per_hour * 24.0 < LEAST_A_DAY {
+        own.refused = Some("it rises too slowly to matter");
+        return;
+    }
+    own.trend = trend(&values);
+    own.high_water = high_water(&values, &levels.load);
 }
 
 fn rises(points: &[(f64, f64)]) -> Vec<f64> {
@@ -220,21 +244,8 @@ fn rises(points: &[(f64, f64)]) -> Vec<f64> {
 fn weigh(id: u64, levels: &Levels, watched: Millis) -> RunAssessment {
     let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
     let rise = values.last().unwrap_or(&0.0) - values.first().unwrap_or(&0.0);
-    let mut own = RunAssessment {
-        id,
-        trend: 0.0,
-        high_water: 0.0,
-        rise,
-        per_hour: 0.0,
-        watched,
-        refused: (rise < LEAST_RISE).then_some("it hardly rises"),
-    };
-    if own.refused.is_none() {
-        own.per_hour = slope(&levels.points);
-        own.trend = trend(&values);
-        own.high_water = high_water(&values, &levels.load);
-    }
-    own
+    let refused = (rise < LEAST_RISE).then_some("it hardly rises");
+    RunAssessment { id, trend: 0.0, high_water: 0.0, rise, per_hour: 0.0, watched, refused }
 }
 
 /// Rises while the load is below what it was before: pools and caches grow only with a new maximum of the
@@ -261,9 +272,6 @@ fn high_water(values: &[f64], load: &[f64]) -> f64 {
 fn guards(levels: &Levels, own: &RunAssessment) -> Option<&'static str> {
     let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
     let n = values.len();
-    if own.per_hour * 24.0 < LEAST_A_DAY {
-        return Some("it rises too slowly to matter");
-    }
     let mut highest = f64::MIN;
     let mut drained = 0.0_f64;
     for value in &values {

@@ -109,10 +109,16 @@ impl Tracker {
             return;
         }
         let stayed = before.ids.iter().filter(|id| ids.binary_search(id).is_ok()).count() as u64;
-        let survival =
-            Survival { before: before.ids.len() as u64, stayed, born: ids.len() as u64 - stayed.min(ids.len() as u64) };
+        let born = (ids.len() as u64).saturating_sub(stayed);
+        let survival = Survival { before: before.ids.len() as u64, stayed, born };
+        let first = before.at;
+        self.survived(survival, first, at);
+    }
+
+    /// Two lists of ids were compared, the first of `first`, the second of `at`.
+    pub fn survived(&mut self, survival: Survival, first: Millis, at: Millis) {
         #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
-        let share = stayed as f64 / before.ids.len() as f64;
+        let share = survival.stayed as f64 / (survival.before as f64).max(1.0);
         if share < STAYED {
             // They end: it is a queue, or clients that stay for a while.
             self.rejected_until = at + BACK_OFF;
@@ -120,8 +126,8 @@ impl Tracker {
             self.since = None;
             self.listed = None;
         } else {
-            self.survival = Some((survival, before.at, at));
             // The first list stays: the longer apart, the more they say.
+            self.survival = Some((survival, first, at));
         }
     }
 
