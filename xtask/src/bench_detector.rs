@@ -138,7 +138,7 @@ impl Detector for Gostray {
 
     fn alerts(&mut self, now: i64, oracle: &dyn Oracle) -> Vec<Alert> {
         let at = now * 1_000;
-        if (at - self.evaluated).abs() < 10 * MINUTE {
+        if (at - self.evaluated).abs() < 20 * MINUTE {
             return Vec::new();
         }
         self.evaluated = at;

@@ -72,8 +72,8 @@ fn groups(indent: usize) -> String {
         lines.push("        labels:".to_owned());
         lines.push(format!("          severity: {}", alert.severity));
         lines.push("        annotations:".to_owned());
-        lines.push(format!("          summary: '{}'", alert.summary));
-        lines.push(format!("          description: '{}'", alert.description));
+        lines.push(format!("          summary: '{}'", alert.summary.replace('\'', "''")));
+        lines.push(format!("          description: '{}'", alert.description.replace('\'', "''")));
         lines.push(format!("          runbook_url: https://github.com/gostray/gostray/blob/main/docs/serve.md#{}", alert.name.to_lowercase()));
     }
     let indent = " ".repeat(indent);

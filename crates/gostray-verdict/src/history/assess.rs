@@ -13,9 +13,13 @@ const LEAST_RISE: f64 = 5.0;
 /// Nor one that makes fewer in a day.
 const LEAST_A_DAY: f64 = 10.0;
 /// The load is below what it was before if it is at most this share of it.
-const BELOW: f64 = 0.95;
+const BELOW: f64 = 0.9;
 /// So many buckets below an earlier load are needed to say something.
 const LEAST_BELOW: usize = 4;
+/// Why what fills up is refused.
+const LESS_AND_LESS: &str = "it rises less and less";
+/// Below an earlier load it grows by at least this share of what it does otherwise.
+const LEAST_SHARE: f64 = 0.4;
 /// With fewer requests at a time there is no load to speak of.
 const LEAST_LOAD: f64 = 5.0;
 /// A trend is sure from here on (standard deviations).
@@ -47,6 +51,8 @@ pub struct RunAssessment {
     pub trend: f64,
     /// How surely it also rises while the load is below what it was before (standard deviations).
     pub high_water: f64,
+    /// How many there are at least, now.
+    pub level: f64,
     /// By how many it rose.
     pub rise: f64,
     /// How many more there are each hour.
@@ -68,6 +74,14 @@ pub struct Assessment {
     pub is_fast: bool,
     /// Growth in a sentence, where there is any.
     pub detail: String,
+}
+
+impl RunAssessment {
+    /// Where it came to rest, if it did: what fills up again after a restart does not get further.
+    #[must_use]
+    pub fn plateau(&self) -> Option<f64> {
+        (self.refused == Some(LESS_AND_LESS) && self.watched >= 8 * HOUR).then_some(self.level)
+    }
 }
 
 impl Assessment {
@@ -156,10 +170,10 @@ fn levels(
 
 fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
     let seen = run.envelope.coarse().next()?.0 * BUCKET;
-    if run.envelope.is_flat() {
-        // Most kinds never change: they cost nothing more.
+    if f64::from(run.envelope.spread().0) < LEAST_RISE {
+        // Most kinds hardly change: they cost nothing more.
         let (watched, refused) = (now - seen, Some("it hardly rises"));
-        return Some(RunAssessment { id: run.id, trend: 0.0, high_water: 0.0, rise: 0.0, per_hour: 0.0, watched, refused });
+        return Some(RunAssessment { id: run.id, trend: 0.0, high_water: 0.0, level: f64::from(run.envelope.last()), rise: 0.0, per_hour: 0.0, watched, refused });
     }
     let from = run.started_at.max(seen) + WARM_UP;
     let levels = levels(run.envelope.coarse(), run.load.coarse(), BUCKET, from, now.div_euclid(BUCKET))?;
@@ -175,7 +189,8 @@ fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
 
 /// What rises by hundreds an hour shows within one.
 fn fast(run: &Run<'_>) -> Option<RunAssessment> {
-    if run.envelope.is_flat() {
+    // Within forty minutes it rises by more than half of what it does in an hour.
+    if f64::from(run.envelope.spread().1) < FAST / 2.0 {
         return None;
     }
     let seen = run.envelope.fine().next()?.0 * FAST_BUCKET;
@@ -245,22 +260,34 @@ fn weigh(id: u64, levels: &Levels, watched: Millis) -> RunAssessment {
     let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
     let rise = values.last().unwrap_or(&0.0) - values.first().unwrap_or(&0.0);
     let refused = (rise < LEAST_RISE).then_some("it hardly rises");
-    RunAssessment { id, trend: 0.0, high_water: 0.0, rise, per_hour: 0.0, watched, refused }
+    let level = values.last().copied().unwrap_or(0.0);
+    RunAssessment { id, trend: 0.0, high_water: 0.0, level, rise, per_hour: 0.0, watched, refused }
 }
 
 /// Rises while the load is below what it was before: pools and caches grow only with a new maximum of the
 /// load.
 fn high_water(values: &[f64], load: &[f64]) -> f64 {
     let mut highest = load.first().copied().unwrap_or(0.0);
-    let mut rises = Vec::new();
+    let (mut rises, mut below) = (Vec::new(), Vec::new());
     for at in 1..values.len() {
         // Where there is hardly any load, there is none that anything could follow.
-        if load[at] <= BELOW * highest || highest < 1.0 {
+        // Counts of requests vary by their root: only what is well below is below.
+        if load[at] <= BELOW * highest - 2.0 * highest.sqrt() || highest < 1.0 {
             rises.push(values[at] - values[at - 1]);
+            below.push(load[at]);
         }
         highest = highest.max(load[at]);
     }
-    if rises.len() < LEAST_BELOW {
+    if rises.len() < LEAST_BELOW.max(values.len() / 5) {
+        return 0.0;
+    }
+    // A pool may still grow a little then: what counts is whether it grows nearly as it does otherwise, an hour or a request.
+    let sum = |values: &[f64]| values.iter().sum::<f64>();
+    let rise = values[values.len() - 1] - values[0];
+    #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
+    let by_time = (sum(&rises) / rises.len() as f64) / (rise / (values.len() - 1) as f64);
+    let by_load = if sum(&below) > 0.0 { (sum(&rises) / sum(&below)) / (rise / sum(&load[1..])) } else { 0.0 };
+    if by_time.max(by_load) < LEAST_SHARE {
         return 0.0;
     }
     #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
@@ -283,15 +310,19 @@ fn guards(levels: &Levels, own: &RunAssessment) -> Option<&'static str> {
     }
     let rises = rises(&levels.points);
     let largest = rises.iter().copied().fold(0.0, f64::max);
-    if largest / own.rise > 0.5 {
-        return Some("it rose in one step");
+    // Over many half hours no single one, nor a few of them, should be most of it: a pool grows in spikes.
+    let mut sorted = rises.clone();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let few: f64 = sorted.iter().take(3).sum();
+    if largest / own.rise > 0.5 || n >= 24 && (largest / own.rise > 0.3 || few / own.rise > 0.6) {
+        return Some("it rose in a few steps");
     }
     // A leak a request rises with the load, and less when there is less of it: then what counts is the rise a request.
     #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
     let mean = levels.load.iter().sum::<f64>() / n as f64;
     let per_load: Vec<f64> = rises.iter().zip(&levels.load[1..]).map(|(rise, load)| rise / load.max(1.0)).collect();
     let is_by_load = mean >= LEAST_LOAD && !saturates(&per_load);
-    (saturates(&rises) && !is_by_load).then_some("it rises less and less")
+    (saturates(&rises) && !is_by_load).then_some(LESS_AND_LESS)
 }
 
 /// Do rises become less: of the halves, in the middle of each, of the last quarters?
@@ -304,7 +335,12 @@ fn saturates(rises: &[f64]) -> bool {
     }
     let quarter = rises.len() / 4;
     let (before, last) = (&rises[rises.len() - 2 * quarter..rises.len() - quarter], &rises[rises.len() - quarter..]);
-    quarter >= 2 && sum(last) < 0.4 * sum(before)
+    if quarter >= 2 && sum(last) < 0.4 * sum(before) {
+        return true;
+    }
+    // What fills up does so ever more slowly, and the more slowly the longer one looks.
+    let third = rises.len() / 3;
+    third >= 2 && sum(&rises[rises.len() - third..]) < 0.7 * sum(&rises[..third])
 }
 
 #[cfg(test)]
@@ -375,7 +411,7 @@ mod tests {
         assert!(refused.is_some());
         // Of a process that has just begun, it is most of the rise.
         let (_, refused) = score(8, |hour| (hour * 2.0 + if hour > 5.0 { 200.0 } else { 20.0 }, 50.0));
-        assert_eq!(refused, Some("it rose in one step"));
+        assert_eq!(refused, Some("it rose in a few steps"));
     }
 
     #[test]

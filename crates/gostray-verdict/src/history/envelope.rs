@@ -82,6 +82,12 @@ impl Buckets {
         self.runs.iter().map(|(_, length)| u64::from(*length)).sum()
     }
 
+    /// How far the values are apart.
+    fn spread(&self) -> u32 {
+        let values = || self.runs.iter().filter_map(|(value, _)| *value);
+        values().max().unwrap_or(0) - values().min().unwrap_or(0)
+    }
+
     /// Steps and values, the oldest first; buckets in which nothing was seen are left out.
     fn values(&self) -> impl Iterator<Item = (i64, u32)> + '_ {
         let first = self.last - i64::try_from(self.len()).unwrap_or(0) + 1;
@@ -123,9 +129,9 @@ impl Envelope {
         self.last
     }
 
-    /// Has it never changed, as far as it is known?
-    pub(super) fn is_flat(&self) -> bool {
-        self.coarse.runs.len() <= 1 && self.fine.runs.len() <= 1
+    /// How far the least of half hours, and of five minutes, are apart.
+    pub(super) fn spread(&self) -> (u32, u32) {
+        (self.coarse.spread(), self.fine.spread())
     }
 
     /// The most that there ever were.

@@ -19,6 +19,10 @@ const STAYED: f64 = 0.97;
 const BACK_OFF: Millis = 6 * HOUR;
 /// An unanswered question is asked again after so long.
 const ASK_AGAIN: Millis = 30 * MINUTE;
+/// Counts alone must have risen for so long.
+const ALONE: Millis = 12 * HOUR;
+/// Where goroutines were seen to stay, so long is enough.
+const WITH_IDS: Millis = 7 * HOUR;
 /// Without growth for so long, a leak is over.
 const OVER: Millis = 12 * HOUR;
 /// What was proven counts for so long after the last proof.
@@ -79,6 +83,8 @@ pub struct Tracker {
     asked_at: Option<Millis>,
     /// Goroutines that were proven leaked, in which run, and when.
     proven: Vec<(u64, u64, Millis)>,
+    /// The highest level at which it came to rest before.
+    plateau: f64,
     /// Its verdict was told, and it is not over.
     is_leak: bool,
 }
@@ -160,7 +166,10 @@ impl Tracker {
         let runs: Vec<u64> = assessment.runs.iter().map(|run| run.id).collect();
         // A run that is not assessed any more has ended, and its goroutines with it.
         self.proven.retain(|(run, _, at)| runs.contains(run) && now - at <= PROOF_HOLDS);
-        let is_suspicious = assessment.score >= SUSPICIOUS;
+        self.plateau = assessment.runs.iter().filter_map(RunAssessment::plateau).fold(self.plateau, f64::max);
+        // What fills up again after a restart is no news until it gets well beyond where it came to rest before.
+        let is_beyond = assessment.leaking().any(|run| run.level > 1.3 * self.plateau);
+        let is_suspicious = assessment.score >= SUSPICIOUS && is_beyond;
         let first = assessment.leaking().next();
         if is_suspicious {
             self.since = self.since.or(Some(now));
@@ -174,8 +183,11 @@ impl Tracker {
             outlook.evidence.push(proof);
         }
         let is_lasting = self.since.is_some_and(|since| now - since >= self.apart(assessment));
+        // Counts alone must have shown it for half a day: many caches fill for that long.
+        let is_long = assessment.leaking().any(|run| run.watched >= ALONE);
+        let long_enough = assessment.is_fast || assessment.leaking().any(|run| run.watched >= WITH_IDS);
         let stays = self.survival.filter(|(survival, _, until)| survival.born > 0 && now - until <= 2 * OVER);
-        if is_suspicious && let Some((survival, from, until)) = stays {
+        if is_suspicious && long_enough && let Some((survival, from, until)) = stays {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Likely));
             outlook.evidence.push(evidence(
                 crate::EvidenceKind::Age,
@@ -187,7 +199,7 @@ impl Tracker {
                     survival.born
                 ),
             ));
-        } else if is_suspicious && is_lasting && now >= self.rejected_until && !assessment.is_fast {
+        } else if is_suspicious && is_lasting && is_long && now >= self.rejected_until && !assessment.is_fast {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Suspect));
         }
         if outlook.verdict.is_some() && !assessment.detail.is_empty() {
@@ -281,9 +293,10 @@ mod tests {
             id: 7,
             trend: score,
             high_water: score,
+            level: 100.0,
             rise: score * 10.0,
             per_hour: 5.0,
-            watched: 6 * HOUR,
+            watched: 13 * HOUR,
             refused: (score < 1.0).then_some("it hardly rises"),
         };
         Assessment { score, runs: vec![run], is_fast: false, detail: "50 more in 6 hours".to_owned() }

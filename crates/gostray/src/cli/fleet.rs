@@ -74,8 +74,8 @@ pub(crate) struct Gate {
     #[arg(long, default_value = "1h", value_parser = parse_duration, value_name = "DURATION")]
     pub(crate) watched: Duration,
     /// Wait until it is known, but not longer
-    #[arg(long, default_value = "0s", value_parser = parse_duration, value_name = "DURATION")]
-    pub(crate) wait: Duration,
+    #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
+    pub(crate) wait: Option<Duration>,
     /// A file with a bearer token
     #[arg(long, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,

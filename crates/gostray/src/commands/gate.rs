@@ -51,17 +51,17 @@ struct Spread {
 
 pub(crate) fn run(args: &Gate) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let started = Instant::now();
+    let (started, wait) = (Instant::now(), args.wait.unwrap_or_default());
     let progress = Progress::start(&format!("asking {}", args.server));
     let (text, answer) = loop {
         let text = runtime.block_on(ask(args))?;
         let answer: Answer = serde_json::from_str(&text)
             .with_context(|| format!("{} answers something else than a gostray server does", args.server))?;
-        if answer.verdict != "unknown" || started.elapsed() >= args.wait {
+        if answer.verdict != "unknown" || started.elapsed() >= wait {
             break (text, answer);
         }
         progress.say(&format!("{}: {}", args.service, answer.reason));
-        std::thread::sleep(AGAIN.min(args.wait.saturating_sub(started.elapsed())));
+        std::thread::sleep(AGAIN.min(wait.saturating_sub(started.elapsed())));
     };
     drop(progress);
     output::to(None, |out| match args.format {
