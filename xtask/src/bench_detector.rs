@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gostray_simulator::{Alert, Detector, Maker, Oracle, Score, Scrape, Service, Shape, State, World, evaluate, peers, table};
+use gostray_simulator::{
+    Alert, Detector, Maker, Oracle, Score, Scrape, Service, Shape, State, World, evaluate, peers, table,
+};
 use gostray_verdict::history::{Envelope, HOUR, Load, MINUTE, Millis, Run, Survival, Tracker, Wanted, assess};
 
 /// Measure the detector on a simulated fleet.
@@ -103,7 +105,14 @@ impl Gostray {
                 first: None,
             })
             .collect();
-        Self { counts_only, index: service.index, kinds, processes: BTreeMap::new(), evaluated: 0, profiled: HashMap::new() }
+        Self {
+            counts_only,
+            index: service.index,
+            kinds,
+            processes: BTreeMap::new(),
+            evaluated: 0,
+            profiled: HashMap::new(),
+        }
     }
 
     fn id(instance: usize, generation: u32) -> u64 {

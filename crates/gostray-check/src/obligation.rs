@@ -108,7 +108,8 @@ impl<'p> Obligation<'p> {
         while let Usage::Base(outer) = usage(ast, tree, value) {
             value = outer;
         }
-        let is_method = matches!(usage(ast, tree, value), Usage::Method { name, .. } if methods.contains(&name.as_str()));
+        let is_method =
+            matches!(usage(ast, tree, value), Usage::Method { name, .. } if methods.contains(&name.as_str()));
         field.is_some() && is_method
     }
 

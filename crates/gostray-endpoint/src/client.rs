@@ -66,7 +66,11 @@ impl<'a> Fetcher<'a> {
             if status.is_redirection() && response.headers().contains_key(LOCATION) {
                 let to = self.redirect(&url, &response)?;
                 if !self.options.redirects {
-                    return Err(EndpointError::Redirect { url: shown(&url), to: shown(&to), reason: "redirects are off" });
+                    return Err(EndpointError::Redirect {
+                        url: shown(&url),
+                        to: shown(&to),
+                        reason: "redirects are off",
+                    });
                 }
                 if to.scheme() != url.scheme() && self.options.client.is_none() {
                     client = self::client(&to, self.address, self.options)?;

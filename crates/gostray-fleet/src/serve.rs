@@ -76,8 +76,7 @@ pub async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let config = check(&options)?;
-    let (listen, authentication) =
-        config.web.access(options.listen, &config.base).map_err(ConfigError::Wrong)?;
+    let (listen, authentication) = config.web.access(options.listen, &config.base).map_err(ConfigError::Wrong)?;
     let folder = options.storage.clone().unwrap_or_else(|| {
         config.base.join(config.storage.path.clone().unwrap_or_else(|| PathBuf::from("gostray-data")))
     });
@@ -103,9 +102,11 @@ pub async fn serve(
             .await
             .map_err(|error| StoreError::Other { path: folder.display().to_string(), reason: error.to_string() })??
     };
-    let external_url = config.web.external_url.clone().unwrap_or_else(|| {
-        format!("{}://{}", if listen.tls.is_some() { "https" } else { "http" }, listen.address)
-    });
+    let external_url = config
+        .web
+        .external_url
+        .clone()
+        .unwrap_or_else(|| format!("{}://{}", if listen.tls.is_some() { "https" } else { "http" }, listen.address));
 
     let watching = tokio::spawn(watch.run(outcome, order, targets.clone(), stopped.clone()));
     let following = tokio::spawn({

@@ -91,10 +91,12 @@ fn goroutines(target: u32, seconds: u64) -> Snapshot {
             _ if service.is_multiple_of(20) => 5 + minutes * (1 + service / 20 % 5),
             _ => 3 + noise % 3,
         };
-        let name = |depth: u32| format!("example.com/fleet/service{service}/part{}.(*Worker{kind}).step{depth}", kind % 9);
+        let name =
+            |depth: u32| format!("example.com/fleet/service{service}/part{}.(*Worker{kind}).step{depth}", kind % 9);
         let depth = 6 + kind % 9;
         let mut frames = Vec::new();
-        let wait = ["runtime.chanrecv", "runtime.selectgo", "runtime.chansend", "runtime.netpollblock"][kind as usize % 4];
+        let wait =
+            ["runtime.chanrecv", "runtime.selectgo", "runtime.chansend", "runtime.netpollblock"][kind as usize % 4];
         for hidden in ["runtime.gopark", wait] {
             frames.push(snapshot.tables.add_frame(frame(hidden, "/usr/local/go/src/runtime/proc.go", 462)));
         }
@@ -103,7 +105,11 @@ fn goroutines(target: u32, seconds: u64) -> Snapshot {
             frames.push(snapshot.tables.add_frame(frame(&name(depth), &file, 20 + depth * 13)));
         }
         if kind >= 45 && kind < 49 {
-            frames.push(snapshot.tables.add_frame(frame("net/http.(*conn).serve", "/usr/local/go/src/net/http/server.go", 2102)));
+            frames.push(snapshot.tables.add_frame(frame(
+                "net/http.(*conn).serve",
+                "/usr/local/go/src/net/http/server.go",
+                2102,
+            )));
         }
         let stack = snapshot.tables.add_stack(Stack { frames, ..Stack::default() });
         let status = snapshot.tables.add_status(Status::new("waiting"));

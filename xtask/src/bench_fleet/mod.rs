@@ -60,7 +60,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let port = port_of(serve.0.stderr.take(), "http://127.0.0.1:")?;
     let pid = serve.0.id();
     println!("{} targets each {} s for {} minutes", args.targets, args.interval, args.minutes);
-    println!("{:>7}  {:>6}  {:>8}  {:>9}  {:>9}  {:>12}  {:>10}", "minute", "CPU %", "RSS MiB", "late max", "page p99", "samples", "B/sample");
+    println!(
+        "{:>7}  {:>6}  {:>8}  {:>9}  {:>9}  {:>12}  {:>10}",
+        "minute", "CPU %", "RSS MiB", "late max", "page p99", "samples", "B/sample"
+    );
     let mut late = 0.0_f64;
     for minute in 1..=args.minutes {
         let (started, ticks) = (Instant::now(), cpu_ticks(pid)?);
@@ -112,7 +115,8 @@ fn config(folder: &Path, args: &Args, port: u16) -> anyhow::Result<PathBuf> {
     for target in 0..args.targets {
         let (address, service) = (load::address(target), target / load::INSTANCES);
         let comma = if target == 0 { "" } else { "," };
-        targets += &format!("{comma}{{\"targets\":[\"{address}:{port}\"],\"labels\":{{\"service\":\"service{service}\"}}}}");
+        targets +=
+            &format!("{comma}{{\"targets\":[\"{address}:{port}\"],\"labels\":{{\"service\":\"service{service}\"}}}}");
     }
     std::fs::write(folder.join("targets.json"), targets + "]")?;
     let config = folder.join("gostray.yaml");

@@ -36,7 +36,8 @@ impl Message {
     pub fn of(leak: &Leak, external_url: &str) -> Self {
         let spread = &leak.spread;
         let blocked = leak.blocked();
-        let function = blocked.map_or_else(|| "an unknown function".to_owned(), |frame| short(&frame.function).to_owned());
+        let function =
+            blocked.map_or_else(|| "an unknown function".to_owned(), |frame| short(&frame.function).to_owned());
         let place = blocked.map(|frame| format!(" ({}:{})", tail(&frame.file), frame.line)).unwrap_or_default();
         let is_firing = leak.is_firing();
         let summary = match leak.state {
@@ -52,15 +53,23 @@ impl Message {
         };
         let mut details = Vec::new();
         if is_firing {
-            details.push(format!("on {} of {} instances, the most on {}", spread.affected, spread.instances, spread.worst_instance));
+            details.push(format!(
+                "on {} of {} instances, the most on {}",
+                spread.affected, spread.instances, spread.worst_instance
+            ));
             if !leak.since_build.is_empty() {
                 let sure = if leak.is_since_build_sure { "since build" } else { "first seen in build" };
                 details.push(format!("{sure} {}", leak.since_build));
             }
             if spread.per_hour > 0.0 {
-                details.push(format!("{:.0} more each hour, about {} kept so far", spread.per_hour, bytes(spread.bytes)));
+                details.push(format!(
+                    "{:.0} more each hour, about {} kept so far",
+                    spread.per_hour,
+                    bytes(spread.bytes)
+                ));
             }
-            details.extend(leak.evidence.iter().take(3).map(|evidence| format!("{}: {}", evidence.kind, evidence.detail)));
+            details
+                .extend(leak.evidence.iter().take(3).map(|evidence| format!("{}: {}", evidence.kind, evidence.detail)));
         } else if let Some(event) = leak.history.last() {
             details.push(event.detail.clone());
             if let Some(build) = &leak.resolved_build {

@@ -110,7 +110,8 @@ impl Outbox {
                     continue;
                 }
                 // Nobody has heard of it yet: then nobody has to hear that it is over.
-                let is_unheard = told.is_some_and(|told| told.stage == Stage::Pending && told.attempts == 0 && told.firing);
+                let is_unheard =
+                    told.is_some_and(|told| told.stage == Stage::Pending && told.attempts == 0 && told.firing);
                 let stage = if is_unheard && !firing { Stage::Done } else { Stage::Pending };
                 let (receiver, leak) = (receiver.name.clone(), leak.id.clone());
                 let delivery = Delivery { receiver, leak, firing, stage, attempts: 0, due_at: now, is_repeat: false };

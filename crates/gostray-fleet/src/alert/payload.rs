@@ -35,7 +35,14 @@ pub(super) fn post(
     let mut url = receiver.url.read()?;
     let key: Vec<String> = messages
         .iter()
-        .map(|m| format!("{}-{}-{}", m.leak, m.ends_at.unwrap_or(m.starts_at), if m.is_firing { "firing" } else { "resolved" }))
+        .map(|m| {
+            format!(
+                "{}-{}-{}",
+                m.leak,
+                m.ends_at.unwrap_or(m.starts_at),
+                if m.is_firing { "firing" } else { "resolved" }
+            )
+        })
         .collect();
     let text = || chat(messages, is_repeat);
     let body = match &receiver.channel {
@@ -242,7 +249,8 @@ pub(super) fn refusal(channel: &Channel, body: &str) -> Option<String> {
         _ => return None,
     };
     let code = ["code", "errcode", "StatusCode"].iter().find_map(|name| answer.get(name)?.as_i64())?;
-    let text = ["msg", "errmsg", "StatusMessage"].iter().find_map(|name| answer.get(name)?.as_str()).unwrap_or_default();
+    let text =
+        ["msg", "errmsg", "StatusMessage"].iter().find_map(|name| answer.get(name)?.as_str()).unwrap_or_default();
     (code != 0).then(|| format!("{code} {}", text.chars().take(200).collect::<String>()))
 }
 
@@ -284,7 +292,10 @@ mod tests {
     #[test]
     fn every_channel_gets_what_it_wants() {
         let secret = || Some(Secret::Inline("s3cret".to_owned()));
-        insta::assert_json_snapshot!("alertmanager", sent(Channel::Alertmanager { resend: Duration::from_secs(60) }, true));
+        insta::assert_json_snapshot!(
+            "alertmanager",
+            sent(Channel::Alertmanager { resend: Duration::from_secs(60) }, true)
+        );
         insta::assert_json_snapshot!("webhook", sent(Channel::Webhook { receiver: "ops".to_owned() }, false));
         insta::assert_json_snapshot!("slack", sent(Channel::Slack { channel: None }, true));
         let pagerduty = |firing| sent(Channel::PagerDuty { routing_key: Secret::Inline("k".to_owned()) }, firing);
@@ -297,7 +308,10 @@ mod tests {
     #[test]
     fn a_refusal_in_an_answer_that_says_ok_is_seen() {
         let feishu = Channel::Feishu { secret: None };
-        assert_eq!(refusal(&feishu, r#"{"code":19021,"msg":"sign match fail"}"#), Some("19021 sign match fail".to_owned()));
+        assert_eq!(
+            refusal(&feishu, r#"{"code":19021,"msg":"sign match fail"}"#),
+            Some("19021 sign match fail".to_owned())
+        );
         assert_eq!(refusal(&feishu, r#"{"code":0,"msg":"success"}"#), None);
         assert_eq!(refusal(&Channel::WeCom, r#"{"errcode":45009,"errmsg":"freq"}"#), Some("45009 freq".to_owned()));
         assert_eq!(refusal(&Channel::Slack { channel: None }, "invalid_token"), Some("invalid_token".to_owned()));

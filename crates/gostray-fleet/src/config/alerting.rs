@@ -156,7 +156,9 @@ impl Alerting {
 
 impl ReceiverConfig {
     fn add(&self, base: &Path, all: &mut Vec<Receiver>, errors: &mut Vec<String>) {
-        let name = |kind: &str, at: usize| format!("{} {kind}{}", self.name, if at == 0 { String::new() } else { format!(" {at}") });
+        let name = |kind: &str, at: usize| {
+            format!("{} {kind}{}", self.name, if at == 0 { String::new() } else { format!(" {at}") })
+        };
         let mut wrong = |what: String| errors.push(format!("alerting, receiver {:?}: {what}", self.name));
         let mut needed = |read: Result<Option<Secret>, String>, what: &str| match read {
             Ok(Some(secret)) => Some(secret),
@@ -170,7 +172,9 @@ impl ReceiverConfig {
             }
         };
         for (at, own) in self.webhook_configs.iter().enumerate() {
-            let Some(url) = needed(secret(own.url.as_ref(), own.url_file.as_ref(), base, "url"), "url") else { continue };
+            let Some(url) = needed(secret(own.url.as_ref(), own.url_file.as_ref(), base, "url"), "url") else {
+                continue;
+            };
             let auth = authorization(own.http_config.authorization.as_ref(), own.http_config.basic_auth.as_ref(), base);
             all.push(Receiver {
                 name: name("webhook", at),
@@ -203,9 +207,13 @@ impl ReceiverConfig {
                 channel: Channel::PagerDuty { routing_key },
             });
         }
-        for (configs, kind) in [(&self.feishu_configs, "feishu"), (&self.dingtalk_configs, "dingtalk"), (&self.wecom_configs, "wecom")] {
+        for (configs, kind) in
+            [(&self.feishu_configs, "feishu"), (&self.dingtalk_configs, "dingtalk"), (&self.wecom_configs, "wecom")]
+        {
             for (at, own) in configs.iter().enumerate() {
-                let Some(url) = needed(secret(own.url.as_ref(), own.url_file.as_ref(), base, "url"), "url") else { continue };
+                let Some(url) = needed(secret(own.url.as_ref(), own.url_file.as_ref(), base, "url"), "url") else {
+                    continue;
+                };
                 let signs = secret(own.secret.as_ref(), own.secret_file.as_ref(), base, "secret").unwrap_or_default();
                 all.push(Receiver {
                     name: name(kind, at),

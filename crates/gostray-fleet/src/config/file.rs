@@ -246,7 +246,8 @@ impl Config {
     /// Targets of all jobs that are written down, for tests and messages.
     #[must_use]
     pub fn static_targets(&self) -> usize {
-        let of_job = |job: &Checked| job.job.static_configs.iter().map(|one: &StaticConfig| one.targets.len()).sum::<usize>();
+        let of_job =
+            |job: &Checked| job.job.static_configs.iter().map(|one: &StaticConfig| one.targets.len()).sum::<usize>();
         self.jobs.iter().map(of_job).sum()
     }
 

@@ -243,7 +243,8 @@ impl Job {
         let name = self.job_name.clone();
         let mut wrong = |what: String| errors.push(format!("scrape_configs, job {name:?}: {what}"));
         let interval = self.scrape_interval.or(global.scrape_interval).map_or(Duration::from_secs(60), |span| span.0);
-        let timeout = self.scrape_timeout.or(global.scrape_timeout).map_or(Duration::from_secs(10), |span| span.0).min(interval);
+        let timeout =
+            self.scrape_timeout.or(global.scrape_timeout).map_or(Duration::from_secs(10), |span| span.0).min(interval);
         if interval < Duration::from_secs(1) {
             wrong("scrape_interval is at least 1s".to_owned());
         }
@@ -269,7 +270,10 @@ impl Job {
             }
         };
         if tls.server_name.is_some() {
-            wrong("tls_config.server_name can't be set in this gostray: name the target as its certificate does".to_owned());
+            wrong(
+                "tls_config.server_name can't be set in this gostray: name the target as its certificate does"
+                    .to_owned(),
+            );
         }
         let rules = self
             .relabel_configs

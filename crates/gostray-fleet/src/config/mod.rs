@@ -14,8 +14,10 @@ mod jobs;
 mod values;
 mod web;
 
-pub use alerting::{Alerting, AlertmanagerConfig, HttpConfig, ReceiverConfig, SignedConfig, SlackConfig, WebhookConfig};
 pub use alerting::PagerdutyConfig;
+pub use alerting::{
+    Alerting, AlertmanagerConfig, HttpConfig, ReceiverConfig, SignedConfig, SlackConfig, WebhookConfig,
+};
 pub use file::{Config, ConfigError, Detection, Global, Storage};
 pub use jobs::{Checked, ConsulSd, DnsSd, DnsType, FileSd, HttpSd, Job, LocalProcesses, RelabelConfig, StaticConfig};
 pub use values::{Size, Span};

@@ -29,7 +29,15 @@ impl Span {
             let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
             let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
             rest = &rest[digits..];
-            let units = [("ms", 1), ("y", 31_536_000_000), ("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+            let units = [
+                ("ms", 1),
+                ("y", 31_536_000_000),
+                ("w", 604_800_000),
+                ("d", 86_400_000),
+                ("h", 3_600_000),
+                ("m", 60_000),
+                ("s", 1_000),
+            ];
             let (unit, millis) = units.into_iter().find(|(unit, _)| rest.starts_with(unit)).ok_or_else(wrong)?;
             // As in Prometheus: from large to small, each once.
             if millis >= last {
@@ -70,7 +78,12 @@ impl<'de> Deserialize<'de> for Size {
 }
 
 /// A secret that stands in the configuration, or in a file.
-pub(super) fn secret(inline: Option<&String>, file: Option<&PathBuf>, base: &Path, what: &str) -> Result<Option<Secret>, String> {
+pub(super) fn secret(
+    inline: Option<&String>,
+    file: Option<&PathBuf>,
+    base: &Path,
+    what: &str,
+) -> Result<Option<Secret>, String> {
     match (inline, file) {
         (Some(_), Some(_)) => Err(format!("{what} and {what}_file: give one of them")),
         (Some(text), None) => Ok(Some(Secret::Inline(text.clone()))),
@@ -143,7 +156,9 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_prometheus() {
-        for (text, millis) in [("30s", 30_000), ("1m", 60_000), ("1h30m", 5_400_000), ("1d", 86_400_000), ("250ms", 250), ("0", 0)] {
+        for (text, millis) in
+            [("30s", 30_000), ("1m", 60_000), ("1h30m", 5_400_000), ("1d", 86_400_000), ("250ms", 250), ("0", 0)]
+        {
             assert_eq!(Span::parse(text), Ok(Span(Duration::from_millis(millis))), "{text}");
         }
         for text in ["", "1", "m", "1x", "30m1h", "1m1m", "-1s", "1 m", "99999999999999999999s"] {

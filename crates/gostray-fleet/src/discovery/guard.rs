@@ -46,7 +46,9 @@ impl Resolve for GuardedResolver {
             let had_any = !all.is_empty();
             let good: Vec<SocketAddr> = all.into_iter().filter(|address| !is_forbidden(address.ip())).collect();
             if good.is_empty() && had_any {
-                let what = format!("{name} leads to an address of cloud metadata or link-local: gostray never fetches from there");
+                let what = format!(
+                    "{name} leads to an address of cloud metadata or link-local: gostray never fetches from there"
+                );
                 return Err(what.into());
             }
             Ok(Box::new(good.into_iter()) as Box<dyn Iterator<Item = SocketAddr> + Send>)
@@ -60,7 +62,14 @@ mod tests {
 
     #[test]
     fn metadata_is_out_of_reach_and_the_own_network_is_not() {
-        for host in ["169.254.169.254", "[fe80::1]", "[fd00:ec2::254]", "100.100.100.200", "[::ffff:169.254.169.254]", "0.0.0.0"] {
+        for host in [
+            "169.254.169.254",
+            "[fe80::1]",
+            "[fd00:ec2::254]",
+            "100.100.100.200",
+            "[::ffff:169.254.169.254]",
+            "0.0.0.0",
+        ] {
             assert!(is_forbidden_literal(host), "{host}");
         }
         for host in ["127.0.0.1", "10.0.0.7", "192.168.1.1", "[::1]", "[fd00::1]", "8.8.8.8", "example.com"] {

@@ -57,14 +57,19 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// A list from an HTTP endpoint, and how soon it wants to be asked again.
-pub(super) async fn http(client: &reqwest::Client, url: &str, authorization: Option<&str>) -> Result<(Vec<StaticConfig>, Option<Duration>), String> {
+pub(super) async fn http(
+    client: &reqwest::Client,
+    url: &str,
+    authorization: Option<&str>,
+) -> Result<(Vec<StaticConfig>, Option<Duration>), String> {
     let mut request = client.get(url).timeout(Duration::from_secs(30)).header("Accept", "application/json");
     if let Some(value) = authorization {
         request = request.header("Authorization", value);
     }
     let (body, headers) = bounded(request).await?;
     let wanted = headers.get("X-Prometheus-Refresh-Interval-Seconds").and_then(|v| v.to_str().ok()?.parse().ok());
-    let mut groups: Vec<StaticConfig> = serde_json::from_slice(&body).map_err(|error| format!("the answer is no list of targets: {error}"))?;
+    let mut groups: Vec<StaticConfig> =
+        serde_json::from_slice(&body).map_err(|error| format!("the answer is no list of targets: {error}"))?;
     for group in &mut groups {
         group.labels.insert("__meta_url".to_owned(), shown(url));
     }
@@ -171,7 +176,10 @@ pub(super) async fn consul(client: &reqwest::Client, config: &ConsulSd) -> Resul
     let services: Vec<String> = if config.services.is_empty() {
         let (body, _) = bounded(get("/catalog/services".to_owned())).await?;
         let all: BTreeMap<String, Vec<String>> = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
-        all.into_iter().filter(|(_, tags)| config.tags.iter().all(|tag| tags.contains(tag))).map(|(name, _)| name).collect()
+        all.into_iter()
+            .filter(|(_, tags)| config.tags.iter().all(|tag| tags.contains(tag)))
+            .map(|(name, _)| name)
+            .collect()
     } else {
         config.services.clone()
     };
@@ -214,7 +222,8 @@ pub(super) fn processes() -> Vec<StaticConfig> {
         .filter(|process| process.pid != own)
         .map(|process| {
             let module = process.build.module.clone();
-            let service = module.rsplit('/').find(|part| !part.is_empty() && !is_version(part)).unwrap_or("process").to_owned();
+            let service =
+                module.rsplit('/').find(|part| !part.is_empty() && !is_version(part)).unwrap_or("process").to_owned();
             let labels = BTreeMap::from([
                 ("__pid__".to_owned(), process.pid.to_string()),
                 ("__meta_process_module".to_owned(), module),

@@ -59,7 +59,12 @@ impl Rule {
         };
         let needs_target = matches!(
             action,
-            Action::Replace | Action::HashMod | Action::Lowercase | Action::Uppercase | Action::KeepEqual | Action::DropEqual
+            Action::Replace
+                | Action::HashMod
+                | Action::Lowercase
+                | Action::Uppercase
+                | Action::KeepEqual
+                | Action::DropEqual
         );
         let target = config.target_label.clone().unwrap_or_default();
         if needs_target && target.is_empty() {
@@ -128,9 +133,8 @@ impl Rule {
             Action::Uppercase => set(&mut labels, &self.target, value.to_uppercase()),
             Action::HashMod => {
                 let hash: [u8; 16] = Md5::digest(value.as_bytes()).into();
-                let last = u64::from_be_bytes([
-                    hash[8], hash[9], hash[10], hash[11], hash[12], hash[13], hash[14], hash[15],
-                ]);
+                let last =
+                    u64::from_be_bytes([hash[8], hash[9], hash[10], hash[11], hash[12], hash[13], hash[14], hash[15]]);
                 set(&mut labels, &self.target, (last % self.modulus).to_string());
             }
             Action::LabelMap => {
@@ -220,7 +224,8 @@ mod tests {
     #[test]
     fn replaces() {
         let before = [("a", "foo"), ("b", "bar")];
-        let after = run("{source_labels: [a, b], regex: '(f)oo;(b.*)', target_label: c, replacement: '${1}x$2'}", &before);
+        let after =
+            run("{source_labels: [a, b], regex: '(f)oo;(b.*)', target_label: c, replacement: '${1}x$2'}", &before);
         assert_eq!(after, Some(labels(&[("a", "foo"), ("b", "bar"), ("c", "fxbar")])));
         let not = run("{source_labels: [a], regex: oo, target_label: a, replacement: x}", &before);
         assert_eq!(not, Some(labels(&before)), "from beginning to end");
@@ -259,7 +264,12 @@ mod tests {
 
     #[test]
     fn refuses_what_prometheus_refuses() {
-        for yaml in ["{action: nothing}", "{action: hashmod, target_label: x}", "{action: replace}", "{regex: '(', target_label: x}"] {
+        for yaml in [
+            "{action: nothing}",
+            "{action: hashmod, target_label: x}",
+            "{action: replace}",
+            "{regex: '(', target_label: x}",
+        ] {
             let config: RelabelConfig = serde_saphyr::from_str(yaml).expect("a step");
             assert!(Rule::new(&config).is_err(), "{yaml}");
         }

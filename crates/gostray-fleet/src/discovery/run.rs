@@ -56,9 +56,11 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
         mechanisms.extend(own.http_sd_configs.iter().map(|sd| (at, Mechanism::Http(sd.clone()))));
         mechanisms.extend(own.dns_sd_configs.iter().map(|sd| (at, Mechanism::Dns(sd.clone()))));
         mechanisms.extend(own.consul_sd_configs.iter().map(|sd| (at, Mechanism::Consul(sd.clone()))));
-        mechanisms.extend(own.local_processes.iter().map(|sd| {
-            (at, Mechanism::Processes(sd.refresh_interval.map_or(Duration::from_secs(10), |span| span.0)))
-        }));
+        mechanisms.extend(
+            own.local_processes.iter().map(|sd| {
+                (at, Mechanism::Processes(sd.refresh_interval.map_or(Duration::from_secs(10), |span| span.0)))
+            }),
+        );
     }
     let (give, mut given) = mpsc::channel::<Given>(16);
     let mut tasks = JoinSet::new();
@@ -87,7 +89,12 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
             }
             Err(why) => {
                 if own.error.as_ref() != Some(&why) {
-                    tracing::warn!(job = own.job, mechanism = own.mechanism, error = why, "no new targets: the last ones stay");
+                    tracing::warn!(
+                        job = own.job,
+                        mechanism = own.mechanism,
+                        error = why,
+                        "no new targets: the last ones stay"
+                    );
                 }
                 own.error = Some(why);
             }

@@ -91,7 +91,8 @@ fn url(scheme: &str, address: &str, prefix: &str, params: &[(String, String)]) -
     if host.is_none() {
         return Err("it has no port: write host:port".to_owned());
     }
-    let mut url = Url::parse(&format!("{scheme}://{address}{prefix}/debug/pprof/")).map_err(|error| error.to_string())?;
+    let mut url =
+        Url::parse(&format!("{scheme}://{address}{prefix}/debug/pprof/")).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(format!("__scheme__ is {scheme:?}: http or https"));
     }
@@ -142,7 +143,8 @@ mod tests {
     fn found(yaml: &str, address: &str, labels: &[(&str, &str)]) -> Result<Vec<Target>, String> {
         let config = Config::parse(yaml, Path::new(".")).expect("a configuration");
         let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (targets, errors) = targets_of(&config.jobs[0], &StaticConfig { targets: vec![address.to_owned()], labels });
+        let (targets, errors) =
+            targets_of(&config.jobs[0], &StaticConfig { targets: vec![address.to_owned()], labels });
         if errors.is_empty() { Ok(targets) } else { Err(errors.join("\n")) }
     }
 
@@ -159,7 +161,10 @@ mod tests {
     fn an_address_becomes_the_url_of_its_profiles() {
         assert_eq!(url_of(JOB, "10.0.0.7:6060", &[]), "http://10.0.0.7:6060/debug/pprof/");
         assert_eq!(url_of(JOB, ":6060", &[]), "http://localhost:6060/debug/pprof/");
-        assert_eq!(url_of(JOB, "https://shop:8443/api/debug/pprof/goroutine", &[]), "https://shop:8443/api/debug/pprof/");
+        assert_eq!(
+            url_of(JOB, "https://shop:8443/api/debug/pprof/goroutine", &[]),
+            "https://shop:8443/api/debug/pprof/"
+        );
         let prefixed = "scrape_configs: [{job_name: shop, scheme: https, params: {token: [x]}, profiling_config: {path_prefix: /internal}}]";
         assert_eq!(url_of(prefixed, "shop:1", &[]), "https://shop:1/internal/debug/pprof/?token=x");
         assert!(found(JOB, "shop", &[]).is_err_and(|what| what.contains("no port")));
@@ -168,7 +173,8 @@ mod tests {
 
     #[test]
     fn a_target_knows_its_service_and_instance() {
-        let target = found(JOB, "10.0.0.7:6060", &[("service", "orders"), ("__secret", "x")]).expect("a target").remove(0);
+        let target =
+            found(JOB, "10.0.0.7:6060", &[("service", "orders"), ("__secret", "x")]).expect("a target").remove(0);
         assert_eq!((target.service(), target.instance(), target.job.as_str()), ("orders", "10.0.0.7:6060", "shop"));
         assert!(!target.labels.contains_key("__secret"));
         let same = found(JOB, "10.0.0.7:6060", &[("service", "orders")]).expect("a target").remove(0);

@@ -8,16 +8,26 @@ use crate::export::metrics;
 fn panels() -> Vec<(&'static str, &'static str, Vec<(String, &'static str)>)> {
     let service = "service=~\"$service\"";
     vec![
-        ("Open leaks", "none", vec![(format!("sum by (verdict) ({}{{{service}}})", metrics::LEAKS.name), "{{verdict}}")]),
+        (
+            "Open leaks",
+            "none",
+            vec![(format!("sum by (verdict) ({}{{{service}}})", metrics::LEAKS.name), "{{verdict}}")],
+        ),
         (
             "Goroutines of leaks",
             "none",
-            vec![(format!("sum by (service, function) ({}{{{service}}})", metrics::LEAK_GOROUTINES.name), "{{service}} {{function}}")],
+            vec![(
+                format!("sum by (service, function) ({}{{{service}}})", metrics::LEAK_GOROUTINES.name),
+                "{{service}} {{function}}",
+            )],
         ),
         (
             "Growth of leaks, goroutines a minute",
             "none",
-            vec![(format!("60 * sum by (service, function) ({}{{{service}}})", metrics::LEAK_GROWTH.name), "{{service}} {{function}}")],
+            vec![(
+                format!("60 * sum by (service, function) ({}{{{service}}})", metrics::LEAK_GROWTH.name),
+                "{{service}} {{function}}",
+            )],
         ),
         (
             "Memory that leaks keep",

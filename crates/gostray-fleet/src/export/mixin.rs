@@ -9,7 +9,10 @@ pub fn files() -> Vec<(&'static str, String)> {
     vec![
         ("mixin.libsonnet", "(import 'alerts.libsonnet') +\n(import 'dashboards.libsonnet')\n".to_owned()),
         ("alerts.libsonnet", "{\n  prometheusAlerts+:: std.parseYaml(importstr 'rules.yaml'),\n}\n".to_owned()),
-        ("dashboards.libsonnet", "{\n  grafanaDashboards+:: {\n    'gostray.json': import 'dashboard.json',\n  },\n}\n".to_owned()),
+        (
+            "dashboards.libsonnet",
+            "{\n  grafanaDashboards+:: {\n    'gostray.json': import 'dashboard.json',\n  },\n}\n".to_owned(),
+        ),
         ("rules.yaml", rules::rules()),
         ("dashboard.json", dashboard),
     ]

@@ -18,7 +18,9 @@ fn alerts() -> Vec<Alert> {
         Alert {
             name: "GoroutineLeakProven",
             // A gap in the scrapes of gostray is no end of a leak.
-            expression: format!("max by (service) (max_over_time({leaks}{{verdict=\"proven\",state!=\"accepted\"}}[5m])) > 0"),
+            expression: format!(
+                "max by (service) (max_over_time({leaks}{{verdict=\"proven\",state!=\"accepted\"}}[5m])) > 0"
+            ),
             wait: "0m",
             severity: "warning",
             summary: "{{ $labels.service }} leaks goroutines (proven)",
@@ -26,7 +28,9 @@ fn alerts() -> Vec<Alert> {
         },
         Alert {
             name: "GoroutineLeakLikely",
-            expression: format!("max by (service) (max_over_time({leaks}{{verdict=\"likely\",state!=\"accepted\"}}[5m])) > 0"),
+            expression: format!(
+                "max by (service) (max_over_time({leaks}{{verdict=\"likely\",state!=\"accepted\"}}[5m])) > 0"
+            ),
             wait: "5m",
             severity: "warning",
             summary: "{{ $labels.service }} most likely leaks goroutines",
@@ -74,7 +78,10 @@ fn groups(indent: usize) -> String {
         lines.push("        annotations:".to_owned());
         lines.push(format!("          summary: '{}'", alert.summary.replace('\'', "''")));
         lines.push(format!("          description: '{}'", alert.description.replace('\'', "''")));
-        lines.push(format!("          runbook_url: https://github.com/gostray/gostray/blob/main/docs/serve.md#{}", alert.name.to_lowercase()));
+        lines.push(format!(
+            "          runbook_url: https://github.com/gostray/gostray/blob/main/docs/serve.md#{}",
+            alert.name.to_lowercase()
+        ));
     }
     let indent = " ".repeat(indent);
     lines.into_iter().map(|line| format!("{indent}{line}\n")).collect()

@@ -125,11 +125,15 @@ pub(crate) async fn guard(State(app): State<App>, mut request: Request, next: Ne
     if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
         // A form or image of another site can't set this header, and a script of it may not.
         if !request.headers().contains_key("x-gostray") {
-            return ApiError::new(StatusCode::FORBIDDEN, "send the header `X-Gostray: 1` with requests that change something")
-                .into_response();
+            return ApiError::new(
+                StatusCode::FORBIDDEN,
+                "send the header `X-Gostray: 1` with requests that change something",
+            )
+            .into_response();
         }
         if user.role < Role::Act && !request.uri().path().ends_with("/snapshots") {
-            return ApiError::new(StatusCode::FORBIDDEN, "your role is `view`: this needs the role `act`").into_response();
+            return ApiError::new(StatusCode::FORBIDDEN, "your role is `view`: this needs the role `act`")
+                .into_response();
         }
     }
     request.extensions_mut().insert(user);

@@ -112,7 +112,13 @@ pub async fn serve(
     ready(address);
     let service = router(&app).into_make_service();
     let served = match tls {
-        Some(config) => axum_server::from_tcp_rustls(listener, config).map_err(|error| cant(&error))?.handle(handle).serve(service).await,
+        Some(config) => {
+            axum_server::from_tcp_rustls(listener, config)
+                .map_err(|error| cant(&error))?
+                .handle(handle)
+                .serve(service)
+                .await
+        }
         None => axum_server::from_tcp(listener).map_err(|error| cant(&error))?.handle(handle).serve(service).await,
     };
     served.map_err(ServeError::Stopped)

@@ -128,7 +128,13 @@ impl Asker {
     ///
     /// # Errors
     /// If there is no answer.
-    pub async fn ask(&self, target: &Target, ask: Ask, before: u64, counted: Option<&Snapshot>) -> Result<Answer, AskError> {
+    pub async fn ask(
+        &self,
+        target: &Target,
+        ask: Ask,
+        before: u64,
+        counted: Option<&Snapshot>,
+    ) -> Result<Answer, AskError> {
         let started = std::time::Instant::now();
         let (snapshot, memory) = match &target.place {
             Place::Url(url) => (self.endpoint(target, url, ask, before, counted).await?, BTreeMap::new()),

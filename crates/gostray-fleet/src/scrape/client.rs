@@ -73,7 +73,8 @@ fn make(access: &Access) -> Result<Client, ClientError> {
         let mut pem = read("cert_file", certificate)?;
         pem.push(b'\n');
         pem.extend(read("key_file", key)?);
-        let identity = Identity::from_pem(&pem).map_err(|error| failed("cert_file", certificate, &error.to_string()))?;
+        let identity =
+            Identity::from_pem(&pem).map_err(|error| failed("cert_file", certificate, &error.to_string()))?;
         builder = builder.identity(identity);
     }
     if access.insecure_skip_verify {

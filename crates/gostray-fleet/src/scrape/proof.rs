@@ -111,7 +111,9 @@ fn add(snapshot: &mut Snapshot, count: u64, state: &str, places: Vec<Place>, lea
     let tables = &mut snapshot.tables;
     let frames = places
         .into_iter()
-        .map(|place| tables.add_frame(Frame { function: place.function.into(), file: place.file.into(), line: place.line }))
+        .map(|place| {
+            tables.add_frame(Frame { function: place.function.into(), file: place.file.into(), line: place.line })
+        })
         .collect();
     let stack = tables.add_stack(Stack { frames, ..Stack::default() });
     let status = tables.add_status(Status { leaked, ..Status::new(state.to_owned()) });

@@ -73,7 +73,9 @@ pub(crate) fn advance(
             builds.sort_unstable();
             builds.dedup();
             let build = match builds.as_slice() {
-                [only] if lives.leaks.get(&id).is_some_and(|leak| leak.since_build != **only) => Some((*only).to_owned()),
+                [only] if lives.leaks.get(&id).is_some_and(|leak| leak.since_build != **only) => {
+                    Some((*only).to_owned())
+                }
                 _ => None,
             };
             lives.resolve(&id, build, why, now);
@@ -103,9 +105,8 @@ fn sighting(state: &State, one: Evaluated, verdict: &'static str) -> Sighting {
         }
     }
     let leaking: Vec<&RunOf> = one.runs.iter().filter(|run| run.has_it).collect();
-    let is_current = |run: &&&RunOf| {
-        state.targets.get(&run.target).is_some_and(|seen| seen.generation == Some(run.generation))
-    };
+    let is_current =
+        |run: &&&RunOf| state.targets.get(&run.target).is_some_and(|seen| seen.generation == Some(run.generation));
     spread.affected = u32::try_from(leaking.iter().filter(is_current).count()).unwrap_or(u32::MAX);
     spread.per_hour = leaking.iter().filter(is_current).map(|run| run.per_hour).sum();
     let commonest = stacks.into_iter().max_by_key(|(id, count)| (*count, std::cmp::Reverse(*id)));

@@ -31,7 +31,9 @@ pub fn advice(leak: &Leak) -> Option<String> {
             "It waits for a peer. Usual causes: no deadline, a body or connection that is not closed. Set deadlines, and \
              `defer resp.Body.Close()`."
         }
-        "sleep" => "It sleeps again and again, and nothing tells it to end: use a `time.Ticker` in a `select` with `<-ctx.Done()`.",
+        "sleep" => {
+            "It sleeps again and again, and nothing tells it to end: use a `time.Ticker` in a `select` with `<-ctx.Done()`."
+        }
         _ => return None,
     };
     Some(text.to_owned())

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gostray_verdict::history::{
-    Envelope, HOUR, Load, Outlook, Run, Tracker, Wanted, assess, serves_requests,
-};
+use gostray_verdict::history::{Envelope, HOUR, Load, Outlook, Run, Tracker, Wanted, assess, serves_requests};
 
 use crate::scrape::{Ask, Counted};
 use crate::store::{GenerationId, Query, Samples, StackId, StoreError};
@@ -99,10 +97,15 @@ impl Detection {
                 let mut load: BTreeMap<Millis, u32> = BTreeMap::new();
                 for one in series.iter().filter(|one| one.generation == *id) {
                     let Some(stack) = stacks.get(&one.stack) else { continue };
-                    let start = stack.frames.last().map(|frame| gostray_model::FunctionName::new(&frame.function).normalised());
+                    let start =
+                        stack.frames.last().map(|frame| gostray_model::FunctionName::new(&frame.function).normalised());
                     let serves = start.is_some_and(|start| serves_requests(&start));
                     for (at, count) in &one.points {
-                        let kind = counts.entry(*at).or_default().entry(&stack.signature).or_insert((0, weight(&stack.operation)));
+                        let kind = counts
+                            .entry(*at)
+                            .or_default()
+                            .entry(&stack.signature)
+                            .or_insert((0, weight(&stack.operation)));
                         kind.0 = kind.0.saturating_add(*count);
                         if serves {
                             *load.entry(*at).or_default() += count;
@@ -110,7 +113,8 @@ impl Detection {
                     }
                 }
                 for (at, kinds) in counts {
-                    let kinds = kinds.into_iter().map(|(signature, (count, weight))| (signature, count, weight)).collect();
+                    let kinds =
+                        kinds.into_iter().map(|(signature, (count, weight))| (signature, count, weight)).collect();
                     let load = load.get(&at).copied().unwrap_or(0);
                     let about = (run.target, run.build.as_str(), run.started_at);
                     self.push(&run.service, *id, about, at, load, kinds);

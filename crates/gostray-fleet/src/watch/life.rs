@@ -137,7 +137,8 @@ impl Lives {
     /// Opens leaks again whose acceptance has run out, and gives their ids.
     pub(crate) fn expire(&mut self, now: Millis) -> Vec<String> {
         let is_over = |leak: &&Leak| {
-            leak.state == State::Accepted && leak.accepted.as_ref().and_then(|a| a.until).is_some_and(|until| until <= now)
+            leak.state == State::Accepted
+                && leak.accepted.as_ref().and_then(|a| a.until).is_some_and(|until| until <= now)
         };
         let over: Vec<String> = self.leaks.values().filter(is_over).map(|leak| leak.id.clone()).collect();
         for id in &over {
@@ -201,7 +202,11 @@ mod tests {
         assert!(!lives.resolve(&id, None, "gone".to_owned(), 6), "only once");
         assert_eq!((lives.leaks[&id].spread.goroutines, lives.leaks[&id].resolved_build.as_deref()), (0, Some("v3")));
         lives.see(sighting("suspect"), 7);
-        assert_eq!((lives.leaks[&id].verdict.as_str(), lives.leaks[&id].state), ("suspect", State::Open), "another life");
+        assert_eq!(
+            (lives.leaks[&id].verdict.as_str(), lives.leaks[&id].state),
+            ("suspect", State::Open),
+            "another life"
+        );
         assert_eq!(story(&lives, &id), [Opened, Confirmed, Resolved, Reopened]);
         assert_eq!((lives.leaks[&id].first_seen, lives.leaks[&id].last_seen), (1, 7));
     }

@@ -435,7 +435,9 @@ impl Watch {
             self.processes.iter().filter(|(_, p)| !p.no_leaks && p.leaks_at <= at).map(|(id, _)| *id).collect();
         for target in due {
             let ask = (target, Ask::Leaks);
-            if self.shared.read().targets.get(&target).is_none_or(|seen| seen.is_up != Some(true)) || asks.contains(&ask) {
+            if self.shared.read().targets.get(&target).is_none_or(|seen| seen.is_up != Some(true))
+                || asks.contains(&ask)
+            {
                 continue;
             }
             if !self.may_ask(&ask, at) {

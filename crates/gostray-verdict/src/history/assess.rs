@@ -173,7 +173,16 @@ fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
     if f64::from(run.envelope.spread().0) < LEAST_RISE {
         // Most kinds hardly change: they cost nothing more.
         let (watched, refused) = (now - seen, Some("it hardly rises"));
-        return Some(RunAssessment { id: run.id, trend: 0.0, high_water: 0.0, level: f64::from(run.envelope.last()), rise: 0.0, per_hour: 0.0, watched, refused });
+        return Some(RunAssessment {
+            id: run.id,
+            trend: 0.0,
+            high_water: 0.0,
+            level: f64::from(run.envelope.last()),
+            rise: 0.0,
+            per_hour: 0.0,
+            watched,
+            refused,
+        });
     }
     let from = run.started_at.max(seen) + WARM_UP;
     let levels = levels(run.envelope.coarse(), run.load.coarse(), BUCKET, from, now.div_euclid(BUCKET))?;

@@ -187,7 +187,10 @@ impl Tracker {
         let is_long = assessment.leaking().any(|run| run.watched >= ALONE);
         let long_enough = assessment.is_fast || assessment.leaking().any(|run| run.watched >= WITH_IDS);
         let stays = self.survival.filter(|(survival, _, until)| survival.born > 0 && now - until <= 2 * OVER);
-        if is_suspicious && long_enough && let Some((survival, from, until)) = stays {
+        if is_suspicious
+            && long_enough
+            && let Some((survival, from, until)) = stays
+        {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Likely));
             outlook.evidence.push(evidence(
                 crate::EvidenceKind::Age,

@@ -35,7 +35,9 @@ pub(crate) fn tree<'a>(stacks: impl IntoIterator<Item = (&'a Stack, f64, f64)>) 
         node.before += before;
         node.after += after;
         for frame in stack.frames.iter().rev() {
-            let same = |child: &FlameNode| child.function == frame.function && child.line == frame.line && child.file == frame.file;
+            let same = |child: &FlameNode| {
+                child.function == frame.function && child.line == frame.line && child.file == frame.file
+            };
             let at = match node.children.iter().position(same) {
                 Some(at) => at,
                 None if nodes >= MAX_NODES => break,

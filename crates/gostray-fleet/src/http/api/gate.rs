@@ -67,7 +67,8 @@ pub(crate) async fn gate(State(app): State<App>, Query(which): Query<Which>) -> 
     let state = app.shared.read();
     let (mut leaks, mut older) = (Vec::new(), Vec::new());
     for leak in state.leaks.values().filter(|leak| leak.service == which.service && leak.is_firing()) {
-        let has_it = state.of_service(&which.service).any(|(_, s)| is_it(&s.build) && state.count_of(s, &leak.signature) > 0);
+        let has_it =
+            state.of_service(&which.service).any(|(_, s)| is_it(&s.build) && state.count_of(s, &leak.signature) > 0);
         let summary = LeakSummary::of(leak, &state, now);
         if is_it(&leak.since_build) || (has_it && !leak.is_since_build_sure) {
             leaks.push(summary);
@@ -77,13 +78,19 @@ pub(crate) async fn gate(State(app): State<App>, Query(which): Query<Which>) -> 
     }
     let enough = which.watched.unwrap_or(LONG_ENOUGH);
     let (verdict, reason) = if !leaks.is_empty() {
-        ("leaking", format!("{} began with this build or can't be told from those that did", plural(leaks.len(), "leak")))
+        (
+            "leaking",
+            format!("{} began with this build or can't be told from those that did", plural(leaks.len(), "leak")),
+        )
     } else if runs.is_empty() {
         ("unknown", "no process of this service and build was seen: check the names, and that it is scraped".to_owned())
     } else if watched_ms < enough {
         ("unknown", format!("watched for {} of {} minutes so far", watched_ms / 60_000, enough / 60_000))
     } else {
-        ("clean", format!("no leak began with it in {} minutes on {}", watched_ms / 60_000, plural(instances, "instance")))
+        (
+            "clean",
+            format!("no leak began with it in {} minutes on {}", watched_ms / 60_000, plural(instances, "instance")),
+        )
     };
     Ok(Json(Gate { service: which.service, build: which.build, verdict, reason, watched_ms, instances, leaks, older }))
 }

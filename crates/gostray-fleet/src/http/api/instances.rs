@@ -104,7 +104,8 @@ pub(crate) async fn one(State(app): State<App>, Path(id): Path<String>) -> Resul
         let leak = leak_id(&service, signature);
         let verdict = state.leaks.get(&leak).filter(|leak| leak.is_firing());
         let evidence = |e: &crate::watch::LeakEvidence| EvidenceJson { kind: e.kind.clone(), detail: e.detail.clone() };
-        let told = verdict.map(|leak| (leak.id.clone(), leak.verdict.clone(), leak.evidence.iter().map(evidence).collect()));
+        let told =
+            verdict.map(|leak| (leak.id.clone(), leak.verdict.clone(), leak.evidence.iter().map(evidence).collect()));
         // Before there was anything to compare with, nothing has grown.
         let before = (!earlier.is_empty()).then(|| before.get(signature).copied().unwrap_or(0));
         (told, before)

@@ -148,7 +148,8 @@ fn over_time(
     let step = ((to - from) / MAX_POINTS).max(1_000);
     let generations: BTreeMap<GenerationId, Generation> =
         samples.generations(from)?.into_iter().filter(|(_, generation)| belongs(generation)).collect();
-    let mut answer = SeriesAnswer { from, to, step, series: Vec::new(), load: Vec::new(), deploys: deploys(&generations, from, to) };
+    let mut answer =
+        SeriesAnswer { from, to, step, series: Vec::new(), load: Vec::new(), deploys: deploys(&generations, from, to) };
     if generations.is_empty() || stacks.is_some_and(<[StackId]>::is_empty) {
         return Ok(answer);
     }
@@ -175,7 +176,10 @@ fn over_time(
             continue;
         }
         let name = generation.instance.clone();
-        all.push((most, OneSeries { id: generation.target.to_string(), name, build: generation.build.clone(), points }));
+        all.push((
+            most,
+            OneSeries { id: generation.target.to_string(), name, build: generation.build.clone(), points },
+        ));
     }
     all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
     answer.series = all.into_iter().take(MAX_SERIES).map(|(_, one)| one).collect();
@@ -256,7 +260,11 @@ pub(crate) async fn instance_diff(
     blocking(answer).await.map(Json)
 }
 
-fn diff(samples: &dyn Samples, windows: &TwoWindows, belongs: &dyn Fn(&Generation) -> bool) -> Result<DiffAnswer, ApiError> {
+fn diff(
+    samples: &dyn Samples,
+    windows: &TwoWindows,
+    belongs: &dyn Fn(&Generation) -> bool,
+) -> Result<DiffAnswer, ApiError> {
     let (a, b) = ((windows.a_from, windows.a_to), (windows.b_from, windows.b_to));
     check(a.0, a.1)?;
     check(b.0, b.1)?;
@@ -265,7 +273,8 @@ fn diff(samples: &dyn Samples, windows: &TwoWindows, belongs: &dyn Fn(&Generatio
     let ids: Vec<StackId> = before.keys().chain(after.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
     let stacks = samples.stacks(&ids)?;
     let mean = |means: &HashMap<StackId, f64>, id| means.get(id).copied().unwrap_or(0.0);
-    let known = ids.iter().zip(&stacks).filter_map(|(id, stack)| Some((stack.as_ref()?, mean(&before, id), mean(&after, id))));
+    let known =
+        ids.iter().zip(&stacks).filter_map(|(id, stack)| Some((stack.as_ref()?, mean(&before, id), mean(&after, id))));
     Ok(DiffAnswer { a, b, root: tree(known) })
 }
 

@@ -100,7 +100,8 @@ pub(crate) async fn one(State(app): State<App>, Path(name): Path<String>) -> Res
     }
     let mut builds: BTreeMap<&str, (Millis, Millis, BTreeSet<TargetId>)> = BTreeMap::new();
     for (_, generation) in generations.iter().filter(|(_, g)| g.service == name && !g.build.is_empty()) {
-        let build = builds.entry(&generation.build).or_insert((generation.started_at, generation.last_seen, BTreeSet::new()));
+        let build =
+            builds.entry(&generation.build).or_insert((generation.started_at, generation.last_seen, BTreeSet::new()));
         build.0 = build.0.min(generation.started_at);
         build.1 = build.1.max(generation.last_seen);
         build.2.insert(generation.target);

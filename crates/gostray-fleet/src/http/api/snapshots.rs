@@ -38,11 +38,8 @@ pub(crate) struct SnapshotAnswer {
 fn answer(snapshot: &Snapshot) -> Result<SnapshotAnswer, ApiError> {
     let judged = judge_all(snapshot, groups(snapshot), &Policy::default());
     let mut json = Vec::new();
-    let written = Report { snapshot, judged: &judged }.write(
-        Format::Json,
-        &Detail { goroutines: false, width: None },
-        &mut json,
-    );
+    let written =
+        Report { snapshot, judged: &judged }.write(Format::Json, &Detail { goroutines: false, width: None }, &mut json);
     let value = written.ok().and_then(|()| serde_json::from_slice(&json).ok());
     let value = value.ok_or_else(|| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "the snapshot can't be shown"))?;
     let kept = Observation::of(snapshot, MAX_STACKS);
@@ -98,10 +95,16 @@ pub(crate) async fn stored(
 #[utoipa::path(post, path = "/api/v1/instances/{id}/snapshot", params(("id" = String, Path), ("X-Gostray" = String, Header)),
     responses((status = 200, body = SnapshotAnswer), (status = 401, body = ApiError), (status = 403, body = ApiError),
         (status = 404, body = ApiError), (status = 429, body = ApiError), (status = 502, body = ApiError)))]
-pub(crate) async fn taken_now(State(app): State<App>, Path(id): Path<String>) -> Result<Json<SnapshotAnswer>, ApiError> {
+pub(crate) async fn taken_now(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<SnapshotAnswer>, ApiError> {
     let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
     if !app.snapshots.take(now()) {
-        return Err(ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too many snapshots at once: try again in some seconds"));
+        return Err(ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many snapshots at once: try again in some seconds",
+        ));
     }
     let asked = app.scraper.lock().await.snapshot(target);
     let asked = asked.ok_or_else(|| ApiError::not_found("instance", &id))?;
@@ -151,5 +154,6 @@ pub(crate) async fn evidence_file(State(app): State<App>, Path(id): Path<i64>) -
     let bytes = blocking(move || Ok(ledger.evidence(id)?)).await?;
     let bytes = bytes.ok_or_else(|| ApiError::not_found("evidence", &id.to_string()))?;
     let name = format!("attachment; filename=\"goroutines-{id}.pb.gz\"");
-    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
+        .into_response())
 }
