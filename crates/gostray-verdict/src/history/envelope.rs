@@ -25,9 +25,19 @@ struct Buckets {
 }
 
 impl Buckets {
-    /// Merges a value into the bucket of a step. A step before the last one is of a clock that went
-    /// back: it counts for the last one.
+    /// Merges a value into the bucket of a step. The step before the last one is of a clock that was put
+    /// right a little: it counts for the last one. One well before it shows that the clock had been ahead: what
+    /// was seen in that time to come is forgotten.
     fn push(&mut self, step: i64, value: u32, kept: u32, merge: impl Fn(u32, u32) -> u32) {
+        while step < self.last - 1 {
+            let Some(back) = self.runs.back_mut() else { break };
+            let over = u32::try_from((self.last - step).min(i64::from(back.1))).unwrap_or(u32::MAX);
+            back.1 -= over;
+            self.last -= i64::from(over);
+            if back.1 == 0 {
+                self.runs.pop_back();
+            }
+        }
         if self.runs.is_empty() {
             self.last = step;
             self.runs.push_back((Some(value), 1));
@@ -199,8 +209,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_goes_back_lowers_the_last_half_hour_only() {
-        assert_eq!(envelope(&[(5 * BUCKET, 9), (0, 4), (6 * BUCKET, 9)]), [(5, 4), (6, 9)]);
+    fn a_clock_that_is_put_right_loses_what_it_saw_too_early() {
+        assert_eq!(envelope(&[(5 * BUCKET, 9), (4 * BUCKET, 4), (6 * BUCKET, 9)]), [(5, 4), (6, 9)]);
+        assert_eq!(envelope(&[(0, 1), (BUCKET, 2), (90 * BUCKET, 9), (2 * BUCKET, 3)]), [(0, 1), (1, 2), (2, 3)]);
+        assert_eq!(envelope(&[(5 * BUCKET, 9), (0, 4), (6 * BUCKET, 9)]), [(0, 4), (6, 9)]);
     }
 
     #[test]

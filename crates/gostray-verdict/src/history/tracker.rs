@@ -123,6 +123,9 @@ impl Tracker {
 
     /// Two lists of ids were compared, the first of `first`, the second of `at`.
     pub fn survived(&mut self, survival: Survival, first: Millis, at: Millis) {
+        if survival.before == 0 {
+            return;
+        }
         #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
         let share = survival.stayed as f64 / (survival.before as f64).max(1.0);
         if share < STAYED {
@@ -140,7 +143,7 @@ impl Tracker {
     /// Does it wait for a list of ids?
     #[must_use]
     pub fn wants_ids(&self) -> bool {
-        self.asked_at.is_some() && self.survival.is_none()
+        self.asked_at.is_some() && self.needs_ids()
     }
 
     /// Is it a leak that is not over?
@@ -252,12 +255,17 @@ impl Tracker {
         // A list of ids is compared with one of the same run.
         let run = self.listed.as_ref().map_or(first.id, |listed| listed.run);
         let run = if assessment.runs.iter().any(|own| own.id == run) { run } else { first.id };
-        if self.survival.is_none() {
+        if self.needs_ids() {
             outlook.wanted.push(Wanted::Ids(run));
         }
         if !outlook.wanted.is_empty() {
             self.asked_at = Some(now);
         }
+    }
+
+    /// Was nothing compared yet, or were none born in between?
+    fn needs_ids(&self) -> bool {
+        self.survival.is_none_or(|(survival, _, _)| survival.born == 0)
     }
 
     fn pause(&self, now: Millis) -> Millis {
