@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { chromium } from 'playwright-core'
@@ -54,9 +54,16 @@ async function run() {
   execFileSync(go, ['build', '-o', shop, '.'], { cwd: resolve('../fixtures/shop'), stdio: 'inherit' })
   const service = await start(shop, ['-addr', '127.0.0.1:0'], /listening on (\S+)\n/)
   await shopping(service.address)
-  const args = ['serve', '--listen', '127.0.0.1:0', '--storage', join(folder, 'store'), `pid:${service.child.pid}`]
-  args[args.length - 1] = service.address
-  const server = await start(gostray, args, /watches: (http:\/\/\S+) /)
+  // From memory, so that any release of Go gives a proof.
+  const config = join(folder, 'gostray.yaml')
+  writeFileSync(config, `global: {scrape_interval: 1s}
+detection: {evaluation_interval: 1s}
+scrape_configs:
+  - job_name: local
+    local_processes: {refresh_interval: 1s}
+    relabel_configs: [{source_labels: [instance], regex: 'pid:${service.child.pid}', action: keep}]
+`)
+  const server = await start(gostray, ['serve', '--listen', '127.0.0.1:0', '--config', config], /watches: (http:\/\/\S+) /)
   const api = async (path) => (await fetch(`${server.address}/api/v1/${path}`)).json()
   await until('a leak is found', async () => (await api('leaks?state=all')).leaks.length > 0)
 

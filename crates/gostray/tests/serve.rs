@@ -230,7 +230,7 @@ fn the_leaks_of_a_process_are_shown_told_and_accepted() {
     // One of them, all of it.
     let id = leaks[0]["id"].as_str().unwrap();
     let leak = server.json(&format!("/api/v1/leaks/{id}"));
-    assert!(leak["stacks"][0]["frames"].as_array().unwrap().len() > 0);
+    assert!(!leak["stacks"][0]["frames"].as_array().unwrap().is_empty());
     assert!(!leak["evidence_snapshots"].as_array().unwrap().is_empty());
     let evidence = leak["evidence_snapshots"][0]["id"].as_i64().unwrap();
     let snapshot = server.json(&format!("/api/v1/evidence/{evidence}"));

@@ -104,7 +104,7 @@ fn goroutines(target: u32, seconds: u64) -> Snapshot {
             let file = format!("/src/service{service}/part{}/worker{kind}.go", kind % 9);
             frames.push(snapshot.tables.add_frame(frame(&name(depth), &file, 20 + depth * 13)));
         }
-        if kind >= 45 && kind < 49 {
+        if (45..49).contains(&kind) {
             frames.push(snapshot.tables.add_frame(frame(
                 "net/http.(*conn).serve",
                 "/usr/local/go/src/net/http/server.go",

@@ -258,24 +258,21 @@ impl Config {
     }
 }
 
-/// The library's message, with the nearest key where one is unknown.
+/// The library's message; where a key is unknown, with the nearest right one.
 fn explained(message: &str) -> String {
-    let quoted = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
-    if message.contains("unknown field")
-        && let [wrong, known @ ..] = &quoted(message)[..]
-        && let Some(nearest) = known.iter().min_by_key(|known| distance(wrong, known))
-    {
-        let place = message.lines().find(|line| line.contains("line ")).unwrap_or_default();
-        let place = place.split("unknown field").next().unwrap_or_default().trim().trim_end_matches(':');
-        let place = if place.is_empty() { String::new() } else { format!("{place}: ") };
-        let hint = if distance(wrong, nearest) <= 1 + wrong.len() / 3 {
-            format!("did you mean `{nearest}`?")
-        } else {
-            format!("known are {}", known.join(", "))
-        };
-        return format!("{place}unknown key `{wrong}`: {hint}\n{message}");
+    let first = message.lines().next().unwrap_or_default();
+    let Some((place, rest)) = first.split_once("unknown field `") else { return message.to_owned() };
+    let Some((wrong, known)) = rest.split_once('`') else { return message.to_owned() };
+    let known = known.split("expected ").nth(1).unwrap_or_default().trim_start_matches("one of ");
+    let known: Vec<&str> = known.split([',', ' ', '`']).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let nearest = known.iter().min_by_key(|known| distance(wrong, known));
+    let place = place.trim_start_matches("error: ").trim().trim_end_matches(':');
+    match nearest {
+        Some(nearest) if distance(wrong, nearest) <= 1 + wrong.len() / 3 => {
+            format!("{place}: unknown key `{wrong}`: did you mean `{nearest}`?")
+        }
+        _ => format!("{place}: unknown key `{wrong}`: known are {}", known.join(", ")),
     }
-    message.to_owned()
 }
 
 /// How many letters must change to make one word of the other.
@@ -291,4 +288,57 @@ fn distance(a: &str, b: &str) -> usize {
         }
     }
     row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &str) -> String {
+        Config::parse(text, Path::new(".")).expect_err("it is wrong").to_string()
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_place_and_the_nearest_right_one() {
+        let told = wrong("global: {}\nscrap_configs: []\n");
+        assert_eq!(told, "line 2 column 1: unknown key `scrap_configs`: did you mean `scrape_configs`?");
+        let told = wrong("scrape_configs:\n  - job_name: a\n    scrape_intervall: 1m\n");
+        assert!(told.contains("line 3") && told.contains("did you mean `scrape_interval`?"), "{told}");
+        let told = wrong("web: {colour: red}");
+        assert!(told.contains("known are") && told.contains("listen_address"), "{told}");
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let told = wrong(
+            "scrape_configs:\n  - {job_name: a, scheme: ftp, relabel_configs: [{action: nothing}]}\n  - {job_name: a, scrape_interval: 10s, scrape_timeout: 20s}\nweb: {listen_address: '0.0.0.0:7117'}\n",
+        );
+        for part in
+            ["two jobs named", "scheme \"ftp\"", "relabel_configs[0]", "scrape_timeout is longer", "for everybody"]
+        {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_a_configuration_too() {
+        assert!(Config::parse("", Path::new(".")).expect("nothing").jobs.is_empty());
+        assert_eq!(Config::from_targets(&["localhost:6060".to_owned()]).expect("a target").static_targets(), 1);
+        assert!(Config::local().expect("this machine").watches_processes());
+        assert!(Config::from_targets(&["localhost".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn no_secret_shows_when_a_configuration_is_printed() {
+        let text = "scrape_configs:\n  - {job_name: a, authorization: {credentials: s3cret}}\nalerting:\n  receivers:\n    - {name: x, slack_configs: [{api_url: 'https://hooks/s3cret'}]}\nweb:\n  bearer_tokens: [{name: t, token: s3crets3crets3cret}]\n";
+        let config = Config::parse(text, Path::new(".")).expect("a configuration");
+        assert!(!format!("{config:?}").contains("s3cret"), "{config:?}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}") {
+            let _ = Config::parse(&text, Path::new("."));
+        }
+    }
 }

@@ -100,7 +100,7 @@ impl Web {
             });
             match read {
                 Ok(text) if text.len() < 16 => {
-                    errors.push(format!("web.bearer_tokens, {:?}: a token has at least 16 characters", token.name))
+                    errors.push(format!("web.bearer_tokens, {:?}: a token has at least 16 characters", token.name));
                 }
                 Ok(text) => tokens.push((token.name.clone(), text, token.role.into())),
                 Err(what) => errors.push(format!("web.bearer_tokens, {:?}: {what}", token.name)),

@@ -155,7 +155,7 @@ impl Mechanism {
 
 async fn keep_finding(number: usize, mechanism: Mechanism, base: PathBuf, job: Checked, give: mpsc::Sender<Given>) {
     let clients = Clients::default();
-    let resolver = TokioResolver::builder_tokio().map(|builder| builder.build());
+    let resolver = TokioResolver::builder_tokio().map(hickory_resolver::ResolverBuilder::build);
     loop {
         let mut interval = mechanism.interval();
         let client = || clients.of(&job.access).map_err(|error| error.to_string());

@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use crate::export::metrics;
 
-/// Title, unit and queries (with legends) of each panel.
-fn panels() -> Vec<(&'static str, &'static str, Vec<(String, &'static str)>)> {
+/// Title, unit and queries with their legends.
+type Panel = (&'static str, &'static str, Vec<(String, &'static str)>);
+
+fn panels() -> Vec<Panel> {
     let service = "service=~\"$service\"";
     vec![
         (

@@ -63,7 +63,7 @@ fn make(access: &Access) -> Result<Client, ClientError> {
         .pool_idle_timeout(Duration::from_secs(90))
         // Proxies of the environment are for people; and names must be resolved here to be judged.
         .no_proxy()
-        .dns_resolver(Arc::new(GuardedResolver::default()));
+        .dns_resolver(Arc::new(GuardedResolver));
     if let Some(path) = &access.ca_file {
         let certificates = Certificate::from_pem_bundle(&read("ca_file", path)?)
             .map_err(|error| failed("ca_file", path, &error.to_string()))?;

@@ -220,7 +220,7 @@ mod tests {
         lives.see(sighting("likely"), 3);
         assert_eq!(lives.leaks[&id].state, State::Accepted);
         assert!(lives.expire(9).is_empty());
-        assert_eq!(lives.expire(10), [id.clone()]);
+        assert_eq!(lives.expire(10), std::slice::from_ref(&id));
         assert_eq!(lives.leaks[&id].state, State::Confirmed);
         assert!(!lives.reopen(&id, "again".to_owned(), 11), "it is open already");
         assert!(!lives.accept("nothing", Acceptance { reason: String::new(), by: String::new(), until: None }, 1));

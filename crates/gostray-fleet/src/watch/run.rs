@@ -405,10 +405,10 @@ impl Watch {
             ids.entry(stack.signature).or_default().push(record.id);
         }
         for signature in self.detection.ids(target.service(), target.id(), outcome.at, ids) {
-            if let Some(one) = self.detection.look(target.service(), &signature, now()) {
-                if let Some(leak) = self.advance(one) {
-                    self.keep_evidence(&leak, target, outcome.at, "goroutine?debug=2", &snapshot);
-                }
+            if let Some(one) = self.detection.look(target.service(), &signature, now())
+                && let Some(leak) = self.advance(one)
+            {
+                self.keep_evidence(&leak, target, outcome.at, "goroutine?debug=2", &snapshot);
             }
         }
         self.publish();

@@ -9,6 +9,11 @@ use crate::store::{Samples, Stack, StackId, StoreError};
 /// So many stacks are remembered; then it begins anew.
 const MAX: usize = 500_000;
 
+/// Stacks and their counts.
+type Counts = Vec<(StackId, u32)>;
+/// Stacks that were not known before.
+type New = Vec<(StackId, Arc<Stack>)>;
+
 /// Knows the ids of stacks.
 #[derive(Debug, Default)]
 pub(crate) struct Stacks {
@@ -22,7 +27,7 @@ impl Stacks {
         samples: &dyn Samples,
         service: &str,
         counts: &[Counted],
-    ) -> Result<(Vec<(StackId, u32)>, Vec<(StackId, Arc<Stack>)>), StoreError> {
+    ) -> Result<(Counts, New), StoreError> {
         let unknown: Vec<Stack> =
             counts.iter().filter(|one| !self.ids.contains_key(&one.stack)).map(|one| one.stack.clone()).collect();
         let mut new = Vec::new();
