@@ -55,8 +55,6 @@ pub struct Access {
     pub ca_file: Option<PathBuf>,
     /// A client certificate and its key, PEM.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
-    /// Overrides the name that the server's certificate must have.
-    pub server_name: Option<String>,
     /// Take any certificate.
     pub insecure_skip_verify: bool,
     /// Follow redirects within the host (`follow_redirects`, default `false` in gostray).

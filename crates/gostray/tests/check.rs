@@ -556,5 +556,5 @@ func check(status string) error { return nil }
     let found: Vec<String> =
         found.map(|own| format!("{} {} {}", own["line"], own["rule"], own["fix"]["safety"]).replace('"', "")).collect();
     // A deferred close would close what `open` returns.
-    assert_eq!(found, ["9 GS501 safe", "21 GS501 display"]);
+    assert_eq!(found, ["9 GS501 safe", "22 GS501 display"]);
 }

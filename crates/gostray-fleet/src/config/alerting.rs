@@ -34,8 +34,10 @@ pub struct AlertmanagerConfig {
     path_prefix: String,
     #[serde(default)]
     static_configs: Vec<StaticConfig>,
-    #[serde(flatten)]
-    http: HttpConfig,
+    /// Only `v2` is known.
+    api_version: Option<String>,
+    authorization: Option<AuthorizationConfig>,
+    basic_auth: Option<BasicAuthConfig>,
 }
 
 fn http() -> String {
@@ -44,6 +46,7 @@ fn http() -> String {
 
 /// How a receiver is reached.
 #[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct HttpConfig {
     authorization: Option<AuthorizationConfig>,
     basic_auth: Option<BasicAuthConfig>,
@@ -127,9 +130,12 @@ impl Alerting {
         let mut all: Vec<Receiver> = Vec::new();
         for (at, own) in self.alertmanagers.iter().enumerate() {
             let mut wrong = |what: String| errors.push(format!("alerting.alertmanagers[{at}]: {what}"));
-            let auth = authorization(own.http.authorization.as_ref(), own.http.basic_auth.as_ref(), base)
+            let auth = authorization(own.authorization.as_ref(), own.basic_auth.as_ref(), base)
                 .map_err(&mut wrong)
                 .unwrap_or_default();
+            if own.api_version.as_deref().is_some_and(|version| version != "v2") {
+                wrong("api_version: gostray speaks v2".to_owned());
+            }
             for target in own.static_configs.iter().flat_map(|config| &config.targets) {
                 let url = format!("{}://{target}{}/api/v2/alerts", own.scheme, own.path_prefix.trim_end_matches('/'));
                 all.push(Receiver {
@@ -156,6 +162,18 @@ impl Alerting {
 
 impl ReceiverConfig {
     fn add(&self, base: &Path, all: &mut Vec<Receiver>, errors: &mut Vec<String>) {
+        // What is wrong must not become a message without credentials, or unsigned.
+        for own in &self.webhook_configs {
+            let http = &own.http_config;
+            if let Err(why) = authorization(http.authorization.as_ref(), http.basic_auth.as_ref(), base) {
+                errors.push(format!("alerting, receiver {:?}: {why}", self.name));
+            }
+        }
+        for own in self.feishu_configs.iter().chain(&self.dingtalk_configs).chain(&self.wecom_configs) {
+            if let Err(why) = secret(own.secret.as_ref(), own.secret_file.as_ref(), base, "secret") {
+                errors.push(format!("alerting, receiver {:?}: {why}", self.name));
+            }
+        }
         let name = |kind: &str, at: usize| {
             format!("{} {kind}{}", self.name, if at == 0 { String::new() } else { format!(" {at}") })
         };

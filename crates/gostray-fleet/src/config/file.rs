@@ -203,6 +203,18 @@ impl Config {
         if file.detection.questions_per_minute.is_some_and(|rate| !(rate.is_finite() && rate >= 0.0)) {
             errors.push("detection.questions_per_minute is a number from 0 on".to_owned());
         }
+        for (what, span) in [
+            ("global.scrape_interval", file.global.scrape_interval),
+            ("global.scrape_timeout", file.global.scrape_timeout),
+            ("storage.retention", file.storage.retention),
+            ("storage.fine_for", file.storage.fine_for),
+            ("detection.evaluation_interval", file.detection.evaluation_interval),
+            ("detection.leak_profile_interval", file.detection.leak_profile_interval),
+        ] {
+            if span.is_some_and(|span| span.0.is_zero()) {
+                errors.push(format!("{what} is a duration above zero"));
+            }
+        }
         if !errors.is_empty() {
             return Err(ConfigError::Wrong(errors));
         }
@@ -317,6 +329,28 @@ mod tests {
             ["two jobs named", "scheme \"ftp\"", "relabel_configs[0]", "scrape_timeout is longer", "for everybody"]
         {
             assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn what_would_hang_or_go_out_without_credentials_is_refused() {
+        for (text, says) in [
+            ("detection: {evaluation_interval: 0s}", "above zero"),
+            (
+                "web: {basic_auth_users: {ann: '$2b$31$CwTycUXWue0Thq9StjUM0uJ8S2o5h1JfZ0cQ2o9oZ1yqCB2yO3n7G'}}",
+                "bcrypt",
+            ),
+            (
+                "alerting: {receivers: [{name: x, webhook_configs: [{url: 'http://x', http_config: {basic_aut: {}}}]}]}",
+                "basic_auth",
+            ),
+            (
+                "alerting: {receivers: [{name: x, feishu_configs: [{url: 'http://x', secret: a, secret_file: b}]}]}",
+                "give one of them",
+            ),
+        ] {
+            let told = wrong(text);
+            assert!(told.contains(says), "{told}");
         }
     }
 

@@ -293,7 +293,6 @@ impl Job {
             authorization,
             ca_file: tls.ca_file.as_ref().map(|file| base.join(file)),
             client_certificate,
-            server_name: None,
             insecure_skip_verify: tls.insecure_skip_verify,
             follow_redirects: self.follow_redirects,
             body_size_limit: self.body_size_limit.map_or(8 << 20, |size| size.0),

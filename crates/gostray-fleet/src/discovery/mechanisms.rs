@@ -20,7 +20,13 @@ pub(super) fn files(patterns: &[PathBuf], base: &Path) -> Result<Vec<StaticConfi
     for pattern in patterns {
         for path in matching(&base.join(pattern))? {
             let failed = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-            if std::fs::metadata(&path).map_err(|error| failed(&error))?.len() > MAX_LIST as u64 {
+            let size = match std::fs::metadata(&path) {
+                Ok(about) => about.len(),
+                // As in Prometheus: a file that is not there has no targets.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(failed(&error)),
+            };
+            if size > MAX_LIST as u64 {
                 return Err(failed(&"it is larger than 32 MiB"));
             }
             let text = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
@@ -57,15 +63,8 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// A list from an HTTP endpoint, and how soon it wants to be asked again.
-pub(super) async fn http(
-    client: &reqwest::Client,
-    url: &str,
-    authorization: Option<&str>,
-) -> Result<(Vec<StaticConfig>, Option<Duration>), String> {
-    let mut request = client.get(url).timeout(Duration::from_secs(30)).header("Accept", "application/json");
-    if let Some(value) = authorization {
-        request = request.header("Authorization", value);
-    }
+pub(super) async fn http(client: &reqwest::Client, url: &str) -> Result<(Vec<StaticConfig>, Option<Duration>), String> {
+    let request = client.get(url).timeout(Duration::from_secs(30)).header("Accept", "application/json");
     let (body, headers) = bounded(request).await?;
     let wanted = headers.get("X-Prometheus-Refresh-Interval-Seconds").and_then(|v| v.to_str().ok()?.parse().ok());
     let mut groups: Vec<StaticConfig> =

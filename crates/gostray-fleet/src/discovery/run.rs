@@ -5,16 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use hickory_resolver::TokioResolver;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::TargetId;
-use crate::config::{Checked, Config, ConsulSd, DnsSd, FileSd, HttpSd, StaticConfig};
+use crate::config::{Config, ConsulSd, DnsSd, FileSd, HttpSd, StaticConfig};
 use crate::discovery::{mechanisms, targets_of};
 use crate::scrape::Clients;
-use crate::target::{Authorization, Target};
+use crate::target::{Access, Target};
 
 /// How a mechanism is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +74,7 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
             error: None,
             wrong: Vec::new(),
         });
-        tasks.spawn(keep_finding(number, mechanism, config.base.clone(), config.jobs[job].clone(), give.clone()));
+        tasks.spawn(keep_finding(number, mechanism, config.base.clone(), give.clone()));
     }
     drop(give);
     let mut groups: BTreeMap<usize, Vec<StaticConfig>> = BTreeMap::new();
@@ -153,12 +152,14 @@ impl Mechanism {
     }
 }
 
-async fn keep_finding(number: usize, mechanism: Mechanism, base: PathBuf, job: Checked, give: mpsc::Sender<Given>) {
+async fn keep_finding(number: usize, mechanism: Mechanism, base: PathBuf, give: mpsc::Sender<Given>) {
     let clients = Clients::default();
+    // The credentials and certificates of a job are for its targets, not for whoever lists them.
+    let access = Arc::new(Access::default());
     let resolver = TokioResolver::builder_tokio().map(hickory_resolver::ResolverBuilder::build);
     loop {
         let mut interval = mechanism.interval();
-        let client = || clients.of(&job.access).map_err(|error| error.to_string());
+        let client = || clients.of(&access).map_err(|error| error.to_string());
         let found = match &mechanism {
             Mechanism::Static(groups) => {
                 // The receiver is gone when all ends.
@@ -171,7 +172,7 @@ async fn keep_finding(number: usize, mechanism: Mechanism, base: PathBuf, job: C
                 read.unwrap_or_else(|error| Err(error.to_string()))
             }
             Mechanism::Http(sd) => match client() {
-                Ok(client) => match mechanisms::http(&client, &sd.url, credentials(&job).as_deref()).await {
+                Ok(client) => match mechanisms::http(&client, &sd.url).await {
                     Ok((groups, wanted)) => {
                         interval = wanted.unwrap_or(interval).max(Duration::from_secs(1));
                         Ok(groups)
@@ -197,16 +198,5 @@ async fn keep_finding(number: usize, mechanism: Mechanism, base: PathBuf, job: C
             return;
         }
         tokio::time::sleep(interval).await;
-    }
-}
-
-/// The `Authorization` header of a job, which also holds for its `http_sd_configs`.
-fn credentials(job: &Checked) -> Option<String> {
-    match job.access.authorization.as_ref()? {
-        Authorization::Token { scheme, secret } => Some(format!("{scheme} {}", secret.read().ok()?)),
-        Authorization::Basic { username, password } => {
-            let pair = format!("{username}:{}", password.read().ok()?);
-            Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
-        }
     }
 }

@@ -24,7 +24,11 @@ pub fn targets_of(job: &Checked, group: &StaticConfig) -> (Vec<Target>, Vec<Stri
         match target(job, address, &group.labels) {
             Ok(Some(target)) => targets.push(target),
             Ok(None) => {}
-            Err(what) => errors.push(format!("job {:?}, target {address:?}: {what}", job.job.job_name)),
+            Err(what) => {
+                // What stands before an @ may be a password.
+                let shown = address.rsplit('@').next().unwrap_or_default();
+                errors.push(format!("job {:?}, target {shown:?}: {what}", job.job.job_name));
+            }
         }
     }
     (targets, errors)

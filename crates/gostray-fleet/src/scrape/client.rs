@@ -46,11 +46,6 @@ impl Clients {
         known.insert(key, (access.clone(), client.clone()));
         Ok(client)
     }
-
-    /// Makes clients anew on their next use: certificates may have been rotated.
-    pub fn renew(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
 }
 
 fn make(access: &Access) -> Result<Client, ClientError> {

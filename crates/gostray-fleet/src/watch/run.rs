@@ -28,6 +28,8 @@ const MAX_PENDING: usize = 50_000;
 const MAX_STACKS: usize = 5_000;
 /// The ledger's kind of leaks.
 const KIND: &str = "leak";
+/// With more stacks than this, those that no target shows are forgotten.
+const MANY_STACKS: usize = 200_000;
 /// Snapshots that are kept as evidence of one leak.
 const MAX_EVIDENCE: usize = 20;
 
@@ -524,6 +526,11 @@ impl Watch {
     fn measure(&mut self) {
         let at = now();
         let mut state = self.shared.write();
+        if state.stacks.len() > MANY_STACKS {
+            let shown: HashSet<_> =
+                state.targets.values().flat_map(|seen| seen.counts.iter().map(|(id, _)| *id)).collect();
+            state.stacks.retain(|id, _| shown.contains(id));
+        }
         let mut counts: HashMap<(&str, &str), u64> = HashMap::new();
         for seen in state.targets.values().filter(|seen| seen.is_up == Some(true)) {
             for (stack, count) in &seen.counts {
