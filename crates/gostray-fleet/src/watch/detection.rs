@@ -189,14 +189,7 @@ impl Detection {
 
     /// Of so many goroutines it was proven that they leak. One that a profile does not show any more
     /// has not ended: the profile says nothing then, unless it is a look into memory.
-    pub(crate) fn proven(
-        &mut self,
-        service: &str,
-        target: TargetId,
-        at: Millis,
-        counts: &BTreeMap<String, u64>,
-        _is_profile: bool,
-    ) {
+    pub(crate) fn proven(&mut self, service: &str, target: TargetId, at: Millis, counts: &BTreeMap<String, u64>) {
         let time = self.time(at);
         let Some(service) = self.services.get_mut(service) else { return };
         let Some(generation) = service.current(target) else { return };
