@@ -19,7 +19,7 @@ use crate::watch::{Shared, Watch};
 const WAITING: usize = 1_024;
 
 /// What `gostray serve` is told.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// The configuration, which is read again when it changes.
     pub config: Option<PathBuf>,
@@ -150,8 +150,10 @@ async fn keep_reloading(
     sd: watch::Sender<Vec<discovery::SdStatus>>,
     receivers: watch::Sender<Vec<alert::Receiver>>,
 ) {
+    let remembered = Arc::new(std::sync::Mutex::new(discovery::Remembered::new()));
     loop {
-        let discovering = tokio::spawn(discovery::run(Arc::new(config.clone()), found.clone(), sd.clone()));
+        let run = discovery::run(Arc::new(config.clone()), remembered.clone(), found.clone(), sd.clone());
+        let discovering = tokio::spawn(run);
         loop {
             reload.notified().await;
             match check(&options) {

@@ -318,6 +318,41 @@ fn a_configuration_is_read_again_and_a_wrong_one_refused_whole() {
 }
 
 #[test]
+fn targets_outlive_a_reload_while_whoever_lists_them_is_down() {
+    let folder = folder();
+    let is_up = Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let up = is_up.clone();
+    let lists = hostile(move |stream| {
+        let body = r#"[{"targets":["127.0.0.1:1"]}]"#;
+        let answer = match up.load(std::sync::atomic::Ordering::SeqCst) {
+            true => format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ),
+            false => "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        };
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    let text = |more: &str| {
+        format!(
+            "scrape_configs:\n  - job_name: list\n    http_sd_configs: [{{url: 'http://127.0.0.1:{lists}/', refresh_interval: 1s}}]\n{more}"
+        )
+    };
+    let server = serve(&folder, &text(""));
+    let instances = || server.json("/api/v1/instances")["instances"].as_array().map_or(0, Vec::len);
+    until("the list is read", || (instances() == 1).then_some(()));
+    is_up.store(false, std::sync::atomic::Ordering::SeqCst);
+    let more = "  - job_name: more\n    static_configs: [{targets: ['127.0.0.1:2']}]\n";
+    fs::write(folder.path().join("gostray.yaml"), text(more)).unwrap();
+    server.hang_up();
+    until("the new target is known, and the old one, too", || (instances() == 2).then_some(()));
+    until("it is said that the list is down", || {
+        server.json("/api/v1/status")["warnings"].to_string().contains("gives no new targets").then_some(())
+    });
+    assert_eq!(instances(), 2);
+}
+
+#[test]
 fn others_must_show_who_they_are() {
     let folder = folder();
     let open =

@@ -1,6 +1,5 @@
 //! The text of the configuration → [`Config`], and what is wrong with it.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -61,9 +60,6 @@ pub struct Global {
     pub scrape_interval: Option<Span>,
     /// How long one request may take (`10s`).
     pub scrape_timeout: Option<Span>,
-    /// Labels of all that is told to others.
-    #[serde(default)]
-    pub external_labels: BTreeMap<String, String>,
 }
 
 /// `storage`.

@@ -162,7 +162,7 @@ pub struct DnsSd {
 }
 
 /// Targets from Consul's catalog.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConsulSd {
     /// Where it is (`localhost:8500`).
@@ -183,6 +183,18 @@ pub struct ConsulSd {
     pub datacenter: Option<String>,
     /// How often it is asked.
     pub refresh_interval: Option<Span>,
+}
+
+impl std::fmt::Debug for ConsulSd {
+    /// Without its token.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConsulSd")
+            .field("server", &self.server)
+            .field("services", &self.services)
+            .field("tags", &self.tags)
+            .field("datacenter", &self.datacenter)
+            .finish_non_exhaustive()
+    }
 }
 
 fn consul() -> String {

@@ -10,5 +10,5 @@ pub mod relabel;
 mod run;
 mod targets;
 
-pub use run::{SdStatus, run};
+pub use run::{Remembered, SdStatus, run};
 pub use targets::targets_of;

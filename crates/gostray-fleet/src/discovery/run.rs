@@ -1,8 +1,8 @@
 //! A task for each mechanism of each job.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
@@ -33,6 +33,11 @@ pub struct SdStatus {
 /// What a mechanism gives.
 type Given = (usize, Result<Vec<StaticConfig>, String>);
 
+/// What each mechanism gave last, by its job and configuration: a new reading of the configuration begins with it, so
+/// that no target is lost while a server that lists them is down.
+pub type Remembered = HashMap<String, Vec<StaticConfig>>;
+
+#[derive(Debug)]
 enum Mechanism {
     Static(Vec<StaticConfig>),
     File(FileSd),
@@ -43,8 +48,13 @@ enum Mechanism {
 }
 
 /// Finds targets until it is dropped; `out` gets all of them, and `status` how each mechanism is doing, whenever
-/// something changes.
-pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, status: watch::Sender<Vec<SdStatus>>) {
+/// something changes. `remembered` is what an earlier run of it found.
+pub async fn run(
+    config: Arc<Config>,
+    remembered: Arc<Mutex<Remembered>>,
+    out: watch::Sender<Vec<Arc<Target>>>,
+    status: watch::Sender<Vec<SdStatus>>,
+) {
     let mut mechanisms: Vec<(usize, Mechanism)> = Vec::new();
     for (at, job) in config.jobs.iter().enumerate() {
         let own = &job.job;
@@ -65,8 +75,10 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
     let mut tasks = JoinSet::new();
     let mut jobs: Vec<usize> = Vec::new();
     let mut all: Vec<SdStatus> = Vec::new();
+    let mut keys: Vec<String> = Vec::new();
     for (number, (job, mechanism)) in mechanisms.into_iter().enumerate() {
         jobs.push(job);
+        keys.push(format!("{}\n{mechanism:?}", config.jobs[job].job.job_name));
         all.push(SdStatus {
             job: config.jobs[job].job.job_name.clone(),
             mechanism: mechanism.name(),
@@ -77,7 +89,14 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
         tasks.spawn(keep_finding(number, mechanism, config.base.clone(), give.clone()));
     }
     drop(give);
-    let mut groups: BTreeMap<usize, Vec<StaticConfig>> = BTreeMap::new();
+    let known = |map: &Mutex<Remembered>| map.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let before = known(&remembered);
+    let mut groups: BTreeMap<usize, Vec<StaticConfig>> =
+        keys.iter().enumerate().filter_map(|(number, key)| Some((number, before.get(key)?.clone()))).collect();
+    if keys.is_empty() {
+        out.send_replace(Vec::new());
+        status.send_replace(Vec::new());
+    }
     while let Some((number, result)) = given.recv().await {
         let own = &mut all[number];
         match result {
@@ -85,6 +104,8 @@ pub async fn run(config: Arc<Config>, out: watch::Sender<Vec<Arc<Target>>>, stat
                 own.targets = found.iter().map(|group| group.targets.len()).sum();
                 own.error = None;
                 groups.insert(number, found);
+                let current = groups.iter().map(|(number, found)| (keys[*number].clone(), found.clone())).collect();
+                *remembered.lock().unwrap_or_else(PoisonError::into_inner) = current;
             }
             Err(why) => {
                 if own.error.as_ref() != Some(&why) {
