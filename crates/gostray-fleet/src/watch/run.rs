@@ -231,9 +231,17 @@ impl Watch {
         seen.answered_at = Some(outcome.at);
         seen.took_ms = u64::try_from(answer.took.as_millis()).unwrap_or(u64::MAX);
         seen.late_ms = u64::try_from(outcome.late).unwrap_or(0);
+        drop(state);
+        self.count(id, outcome.at, &observation);
+    }
+
+    /// Shows how many goroutines a target has.
+    fn count(&self, id: TargetId, at: Millis, observation: &Observation) {
+        let mut state = self.shared.write();
+        let Some(seen) = state.targets.get_mut(&id) else { return };
         seen.goroutines = observation.goroutines;
         seen.load = observation.load;
-        seen.spark.push(outcome.at, observation.goroutines);
+        seen.spark.push(at, observation.goroutines);
     }
 
     /// Keeps what a target said: for the store, the detector and the state.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use gostray_model::Snapshot;
 
-use super::Watch;
+use super::{MAX_STACKS, Watch};
 use crate::Millis;
-use crate::scrape::{Answer, Outcome, now};
+use crate::scrape::{Answer, Observation, Outcome, now};
 use crate::store::Evidence;
 use crate::target::{Place, Target};
 
@@ -42,6 +42,14 @@ impl Watch {
         let snapshot = &answer.snapshot;
         let is_profile = matches!(target.place, Place::Url(_));
         let is_leaked = |record: &gostray_model::Record| is_profile || snapshot.tables.status(record.status).leaked;
+        if !is_profile {
+            // A look into memory lists all goroutines: what is shown beside the proof is of the same moment.
+            let observation = Observation::of(snapshot, MAX_STACKS);
+            match self.keep(target, at, &observation) {
+                Ok(()) => self.count(target.id(), at, &observation),
+                Err(error) => self.store_failed(&error),
+            }
+        }
         let mut proven: BTreeMap<String, u64> = BTreeMap::new();
         for record in snapshot.records.iter().filter(|record| is_leaked(record)) {
             let (stack, _) = crate::scrape::stack_of(snapshot, record.stack, record.status);
