@@ -1,0 +1,418 @@
+//! Who sends, and nobody receives any more.
+
+use gostray_golang::ast::{ExprId, StmtId, StmtKind};
+use gostray_golang::flow::{BlockId, Edge, Exit};
+
+use super::{Left, Passes, Shape, Stranded, Supply, head};
+use crate::actor::{Manner, loop_around};
+use crate::channel::count::{MANY, most};
+use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
+use crate::path::{Watch, Way, search};
+use crate::program::{Body, Cell, Event, Known, What};
+
+struct Senders<'s, 'p> {
+    supply: Supply<'s, 'p>,
+    room: u64,
+}
+
+impl Senders<'_, '_> {
+    fn is_left(&self, state: &Left) -> bool {
+        // How many a loop sends is not known: perhaps no more than there is room for.
+        !state.is_drained && state.pending > 0 && (state.pending >= MANY || u64::from(state.pending) > self.room)
+    }
+}
+
+impl Watch for Senders<'_, '_> {
+    type State = Left;
+
+    fn start(&self) -> Left {
+        Left { pending: 0, has_received: false, is_drained: false }
+    }
+
+    fn event(&self, mut state: Left, event: &Event) -> Option<Left> {
+        // A new channel is made: what was received from the one before is another story.
+        if let What::Make { call } = event.what
+            && call == self.supply.story.make
+            && !self.is_left(&state)
+        {
+            return Some(self.start());
+        }
+        let effect = self.supply.effect(event);
+        state.pending = state.pending.saturating_add(effect.sends).min(MANY);
+        if effect.receives > 0 {
+            state.receive();
+        }
+        state.is_drained |= effect.is_drained || effect.closes;
+        Some(state)
+    }
+
+    fn edge(&self, mut state: Left, from: BlockId, edge: Edge) -> Option<Left> {
+        if let Edge::Clause(clause) = edge
+            && self.supply.served.contains(&clause)
+        {
+            state.is_drained = true;
+        }
+        if self.supply.loops.contains(&from) {
+            match edge {
+                Edge::Done | Edge::False => state.is_drained = true,
+                Edge::Element if self.is_range(from) => state.receive(),
+                _ => {}
+            }
+        }
+        Some(state)
+    }
+
+    fn is_found(&self, state: &Left, exit: Exit) -> bool {
+        exit == Exit::Return && self.is_left(state)
+    }
+
+    fn is_found_before(&self, state: &Left, event: &Event) -> bool {
+        let What::Call { call } = event.what else { return false };
+        let owner = &self.supply.story.owner;
+        let is_wait = matches!(owner.known(call), Some(Known::Wait | Known::GroupWait));
+        is_wait
+            && self.is_left(state)
+            && owner
+                .receiver(call)
+                .and_then(|receiver| owner.cell(receiver))
+                .is_some_and(|cell| self.supply.waits.contains(&cell))
+    }
+}
+
+impl Left {
+    fn receive(&mut self) {
+        self.has_received = true;
+        if self.pending < MANY {
+            self.pending = self.pending.saturating_sub(1);
+        }
+    }
+}
+
+impl Senders<'_, '_> {
+    /// Is the loop with this head one over the channel itself?
+    fn is_range(&self, head: BlockId) -> bool {
+        let owner = &self.supply.story.owner;
+        owner.flow().events[head.index()].iter().any(|event| {
+            matches!(event.what, What::Range { .. })
+                && self
+                    .supply
+                    .story
+                    .own(Act::Range)
+                    .any(|deed| deed.links.is_empty() && Story::is_done_at(owner, event, deed, 0))
+        })
+    }
+}
+
+/// Goroutines, or the owner, that send and nobody receives.
+pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
+    if !story.is_whole() || !story.has(Act::Send) {
+        return None;
+    }
+    let owner = &story.owner;
+    // Room for as many as there are elements is enough for one send for each of them.
+    let Room::Values(room) = story.room else { return None };
+    let sender = story.goroutines.iter().find_map(|g| Some((g, story.first_certain(g, Act::Send)?)));
+    let own = story.own(Act::Send).find(|deed| deed.is_certain);
+    if !story.has(Act::Receive) && !story.has(Act::Range) {
+        // A send on a closed channel panics.
+        if story.has(Act::Close) {
+            return None;
+        }
+        return no_receiver(story, room, sender, own);
+    }
+    // What other goroutines receive is not followed.
+    let is_received_elsewhere = story.goroutines.iter().any(|goroutine| {
+        story.of_goroutine(goroutine, Act::Receive).chain(story.of_goroutine(goroutine, Act::Range)).next().is_some()
+    });
+    let nested = story.deeds.iter().any(|deed| {
+        deed.links.iter().filter(|link| link.manner == Manner::Spawned).count() > 1
+            && matches!(deed.act, Act::Receive | Act::Range)
+    });
+    if is_received_elsewhere || nested || owner.is_main() || story.trail.is_shared {
+        return None;
+    }
+    let (goroutine, deed) = sender?;
+    let mut watch = Senders { supply: Supply::of(story), room };
+    if story.most(goroutine, Act::Send) < MANY {
+        watch.supply.served = served(story, goroutine);
+    }
+    let way = search(owner, &watch)?;
+    let (sends, has_received) = along(&watch, &way);
+    let shape = if way.before.is_some() {
+        Shape::WaitsFirst
+    } else if deed.is_deferred {
+        Shape::InDefer
+    } else {
+        shape(story, goroutine, &way, has_received)
+    };
+    let way_conditions = way.last_condition(owner);
+    // The last of several sends is the one that finds no room.
+    let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
+    let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
+    Some(Stranded {
+        story,
+        shape,
+        goroutine: Some(goroutine),
+        deed,
+        way: Some((owner.clone(), way)),
+        sends,
+        is_certain: (sends < MANY || room == 0)
+            && watch.supply.skipped.is_empty()
+            && is_counted(story)
+            && !may_be_stopped(story, goroutine)
+            && !(shape == Shape::StuckProducer && picks(story, deed))
+            && !leaves_by_counting(owner, way_conditions),
+    })
+}
+
+/// Is a goroutine started by a timer that somebody keeps, and may have stopped?
+fn may_be_stopped(story: &Story<'_>, goroutine: &Goroutine) -> bool {
+    let (spawner, call) = goroutine.spawn();
+    let spawner = story.owner.program.body(spawner);
+    spawner.known(call) == Some(Known::Later)
+        && !matches!(spawner.tree.around(spawner.ast(), call), crate::program::Parent::Stmt(stmt)
+            if matches!(spawner.ast()[stmt].kind, StmtKind::Expr(_)))
+}
+
+/// Does a loop over a channel send only for some of what it receives? Then it may have sent its last.
+fn picks(story: &Story<'_>, deed: &Deed) -> bool {
+    struct Picks<'b, 'p> {
+        body: &'b Body<'p>,
+        channel: ExprId,
+        over: ExprId,
+        head: Option<BlockId>,
+    }
+    impl Watch for Picks<'_, '_> {
+        /// In a round that has not sent yet.
+        type State = bool;
+
+        fn start(&self) -> bool {
+            false
+        }
+
+        fn event(&self, state: bool, event: &Event) -> Option<bool> {
+            let ast = self.body.ast();
+            let sends = matches!(event.what, What::Send { channel }
+                if ast.unparen(channel) == ast.unparen(self.channel));
+            (!(sends && state)).then_some(state)
+        }
+
+        fn edge(&self, state: bool, from: BlockId, edge: Edge) -> Option<bool> {
+            Some(state || Some(from) == self.head && edge == Edge::Element)
+        }
+
+        fn is_found(&self, _state: &bool, _exit: Exit) -> bool {
+            false
+        }
+
+        fn is_found_before(&self, state: &bool, event: &Event) -> bool {
+            *state && matches!(event.what, What::Range { channel } if channel == self.over)
+        }
+    }
+    let body = story.owner.program.body(deed.operation.body);
+    let Some(stmt) = loop_around(&body, deed.operation.expr) else { return false };
+    let StmtKind::Range(range) = body.ast()[stmt].kind else { return false };
+    let channel = deed.operation.expr;
+    search(&body, &Picks { body: &body, channel, over: range.x, head: head(&body, stmt) }).is_some()
+}
+
+/// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
+/// chosen, the goroutine did that, and not what would leave it waiting.
+fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
+    let owner = &story.owner;
+    let ast = owner.ast();
+    let root = owner.program.body(goroutine.root());
+    let mut fed: Vec<Cell> = Vec::new();
+    for body in root.family() {
+        for (_, event) in body.flow().all() {
+            let channel = match event.what {
+                What::Send { channel } | What::Close { channel } => Some(channel),
+                What::Deferred { call } => body.arguments(call).first().copied(),
+                _ => None,
+            };
+            fed.extend(channel.and_then(|channel| body.cell(channel)));
+        }
+    }
+    let own: Vec<Cell> = story
+        .deeds
+        .iter()
+        .filter_map(|deed| owner.program.body(deed.operation.body).cell(deed.operation.expr))
+        .collect();
+    let mut clauses = Vec::new();
+    for (_, event) in owner.flow().all() {
+        let What::Receive { channel } = event.what else { continue };
+        let is_fed = owner.cell(channel).is_some_and(|cell| fed.contains(&cell) && !own.contains(&cell));
+        if event.select.is_none() || !is_fed {
+            continue;
+        }
+        // Up to the clause that it is the case of.
+        let mut at = owner.tree.directly_around(channel);
+        while let crate::program::Parent::Expr(outer) = at {
+            at = owner.tree.directly_around(outer);
+        }
+        if let crate::program::Parent::Stmt(comm) = at
+            && let crate::program::Parent::Stmt(clause) = owner.tree.around_stmt(comm)
+            && matches!(ast[clause].kind, StmtKind::Comm { .. })
+        {
+            clauses.push(clause);
+        }
+    }
+    clauses
+}
+
+/// Does the last condition ask for a variable that counts?
+fn leaves_by_counting(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
+    let Some(condition) = condition else { return false };
+    let (ast, tree) = (owner.ast(), &owner.tree);
+    let mut counts = false;
+    ast.walk(gostray_golang::ast::Node::Expr(condition), 0, &mut |node, _| {
+        if let gostray_golang::ast::Node::Expr(expr) = node
+            && let Some(variable) = tree.types.variable(expr)
+        {
+            let uses = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
+            counts |= uses.copied().any(|mention| match tree.around(ast, mention) {
+                crate::program::Parent::Stmt(stmt) => match ast[stmt].kind {
+                    StmtKind::IncDec { .. } => true,
+                    StmtKind::Assign { operator, .. } => {
+                        matches!(operator, gostray_golang::Token::AddAssign | gostray_golang::Token::SubAssign)
+                    }
+                    _ => false,
+                },
+                _ => false,
+            });
+        }
+        gostray_golang::ast::Walk::Into
+    });
+    counts
+}
+
+/// Is it known how often the goroutines send? Not where they are started in loops of what is called, or send
+/// in what they call only under a condition.
+fn is_counted(story: &Story<'_>) -> bool {
+    let program = story.owner.program;
+    story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).all(|goroutine| {
+        let is_nested = goroutine.is_many && loop_around(&story.owner, goroutine.call()).is_none();
+        let is_called_often = story.most(goroutine, Act::Send) > 1
+            && story.of_goroutine(goroutine, Act::Send).any(|deed| {
+                deed.links.len() > goroutine.links.len() && {
+                    let inner = program.body(deed.operation.body);
+                    search(&inner, &Passes { body: &inner, channels: &[deed.operation.expr] }).is_some()
+                }
+            });
+        !is_nested && !is_called_often
+    })
+}
+
+/// The most that is sent on a way, and whether anything is received.
+fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
+    let story = watch.supply.story;
+    let owner = &story.owner;
+    let flow = owner.flow();
+    let (mut sends, mut has_received) = (0u8, false);
+    for (block, edge) in way.edges.iter().map(|(block, edge)| (*block, Some(*edge))).chain([(way.last, None)]) {
+        for event in &flow.events[block.index()] {
+            let effect = watch.supply.effect(event);
+            sends = sends.saturating_add(effect.sends).min(MANY);
+            has_received |= effect.receives > 0;
+        }
+        has_received |= edge == Some(Edge::Element) && watch.is_range(block);
+    }
+    // Spawned in a loop whose rounds nobody counted: as many as it runs.
+    let is_many = story.goroutines.iter().any(|goroutine| {
+        let spawned = loop_around(owner, goroutine.call());
+        goroutine.is_many
+            && story.most(goroutine, Act::Send) > 0
+            && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
+    });
+    let most_sent = most(owner, &|event| watch.supply.effect(event).sends);
+    let is_looped = story.goroutines.iter().any(|goroutine| goroutine.is_many);
+    (
+        if is_many {
+            MANY
+        } else if is_looped {
+            sends
+        } else {
+            most_sent.max(sends)
+        },
+        has_received,
+    )
+}
+
+/// Is it known how often a loop runs?
+fn is_counted_loop(owner: &Body<'_>, stmt: StmtId) -> bool {
+    crate::path::is_counted(owner, stmt)
+}
+
+fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, has_received: bool) -> Shape {
+    let owner = &story.owner;
+    let ast = owner.ast();
+    let senders = story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).count();
+    let per_goroutine = story.most(goroutine, Act::Send);
+    let is_several = senders > 1 || goroutine.is_many;
+    let is_looped =
+        story.own(Act::Receive).any(|deed| deed.links.is_empty() && loop_around(owner, deed.operation.expr).is_some())
+            || story.own(Act::Range).next().is_some();
+    // The last choice of a `select` that could have received.
+    let gave_up = way.edges.iter().rev().find_map(|(_, edge)| match edge {
+        Edge::Clause(clause) => match ast[*clause].kind {
+            StmtKind::Comm { .. } => Some(*clause),
+            _ => None,
+        },
+        _ => None,
+    });
+    let gave_up = gave_up.is_some_and(|clause| gives_up(story, clause));
+    match () {
+        () if per_goroutine >= MANY => Shape::StuckProducer,
+        () if !has_received && gave_up => Shape::GivesUp,
+        () if per_goroutine > 1 => Shape::MoreThanReceived,
+        () if is_several && gave_up && is_looped => Shape::PartialCollect,
+        () if is_several && is_looped && has_received => Shape::PartialCollect,
+        () if is_several && has_received => Shape::FirstWins,
+        () if !has_received => Shape::EarlyReturn,
+        () => Shape::MoreThanReceived,
+    }
+}
+
+/// Was another case chosen than the one that receives from the channel?
+fn gives_up(story: &Story<'_>, clause: StmtId) -> bool {
+    let owner = &story.owner;
+    let select = |stmt: StmtId| match owner.tree.around_stmt(stmt) {
+        crate::program::Parent::Stmt(block) => Some(block),
+        _ => None,
+    };
+    let block = select(clause);
+    story.own(Act::Receive).any(|deed| {
+        let crate::program::Usage::Receive(receive) = deed.operation.usage else { return false };
+        let mut at = owner.tree.directly_around(receive);
+        while let crate::program::Parent::Expr(outer) = at {
+            at = owner.tree.directly_around(outer);
+        }
+        let crate::program::Parent::Stmt(comm) = at else { return false };
+        match owner.tree.around_stmt(comm) {
+            crate::program::Parent::Stmt(own) => own != clause && select(own) == block,
+            _ => false,
+        }
+    })
+}
+
+fn no_receiver<'s, 'p>(
+    story: &'s Story<'p>,
+    room: u64,
+    sender: Option<(&'s Goroutine, &'s Deed)>,
+    own: Option<&'s Deed>,
+) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    let supply = Supply::of(story);
+    let sent = most(owner, &|event| supply.effect(event).sends);
+    let is_many = story.goroutines.iter().any(|g| g.is_many && story.most(g, Act::Send) > 0);
+    let sends = if is_many { MANY } else { sent };
+    if u64::from(sent) <= room || sends >= MANY && room > 0 {
+        return None;
+    }
+    let (goroutine, deed) = match sender {
+        Some((goroutine, deed)) => (Some(goroutine), deed),
+        None => (None, own?),
+    };
+    let shape = if room > 0 { Shape::MoreThanReceived } else { Shape::NoReceiver };
+    Some(Stranded { story, shape, goroutine, deed, way: None, sends, is_certain: true })
+}
