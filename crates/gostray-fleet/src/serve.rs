@@ -108,7 +108,17 @@ pub async fn serve(
         .clone()
         .unwrap_or_else(|| format!("{}://{}", if listen.tls.is_some() { "https" } else { "http" }, listen.address));
 
-    let watching = tokio::spawn(watch.run(outcome, order, targets.clone(), stopped.clone()));
+    // A thread of its own: it blocks, and what it keeps for days stays together in memory rather than between what
+    // a pool of threads gave back.
+    let (ended, watching) = tokio::sync::oneshot::channel();
+    let runtime = tokio::runtime::Handle::current();
+    let (known, stops) = (targets.clone(), stopped.clone());
+    let thread = std::thread::Builder::new().name("watch".to_owned()).spawn(move || {
+        runtime.block_on(watch.run(outcome, order, known, stops));
+        // Nobody waits for it if serving has failed.
+        let _ = ended.send(());
+    });
+    thread.map_err(|error| StoreError::Other { path: "watch".to_owned(), reason: error.to_string() })?;
     let following = tokio::spawn({
         let scraper = scraper.clone();
         async move { follow(&scraper, targets).await }

@@ -4,9 +4,10 @@ use crate::error::ProcessError;
 use crate::globals::Globals;
 use crate::goroutine::{Fields, Goroutine};
 use crate::image::Image;
-use crate::live::{Live, Mapping};
+use crate::live::Live;
 use crate::machine::Machine;
 use crate::memory::{Memory, word};
+use crate::process::Process;
 
 /// No process has more goroutines, dead ones included.
 pub(crate) const MAX_GOROUTINES: u64 = 1 << 28;
@@ -16,40 +17,46 @@ const ATTEMPTS: u32 = 5;
 
 /// A Go process that can be read.
 pub(crate) struct Attached {
-    pub(crate) process: Live,
+    pub(crate) process: Box<dyn Process>,
     pub(crate) image: Image,
     pub(crate) globals: Globals,
 }
 
 impl Attached {
+    /// Of a living process.
     pub(crate) fn open(pid: u32) -> Result<Self, ProcessError> {
-        let process = Live::open(pid)?;
-        match Self::read(&process) {
+        Self::new(Box::new(Live::open(pid)?))
+    }
+
+    pub(crate) fn new(process: Box<dyn Process>) -> Result<Self, ProcessError> {
+        match Self::read(process.as_ref()) {
             Ok((image, globals)) => Ok(Self { process, image, globals }),
             Err(error) => Err(process.explain(error)),
         }
     }
 
-    fn read(process: &Live) -> Result<(Image, Globals), ProcessError> {
-        let pid = process.pid;
-        let executable = process.executable()?;
-        let mappings: Vec<Mapping> = process.mappings()?.into_iter().filter(|m| m.path == executable).collect();
-        let image = Image::find(process, pid, &mappings)?;
+    fn read(process: &dyn Process) -> Result<(Image, Globals), ProcessError> {
+        let subject = process.subject();
+        let image = Image::find(process, &subject, &process.executable()?)?;
         if image.machine != Machine::Amd64 {
             let what = format!("it is an {} program, whose stacks this version can't walk", image.machine.name());
-            return Err(ProcessError::Unsupported { pid, what });
+            return Err(ProcessError::Unsupported { subject, what });
         }
         let globals = Globals::find(process, &image).map_err(|what| ProcessError::Layout {
-            pid,
+            subject,
             version: image.build.go_version.clone(),
             what,
         })?;
         Ok((image, globals))
     }
 
+    pub(crate) fn memory(&self) -> &dyn Memory {
+        self.process.as_ref()
+    }
+
     /// The error that something does not look as it should.
     pub(crate) fn misfit(&self, what: String) -> ProcessError {
-        ProcessError::Layout { pid: self.process.pid, version: self.image.build.go_version.clone(), what }
+        ProcessError::Layout { subject: self.process.subject(), version: self.image.build.go_version.clone(), what }
     }
 
     /// Every goroutine that is not dead, as the runtime lists them.
@@ -67,12 +74,8 @@ impl Attached {
     }
 
     fn list(&self) -> Result<Vec<Goroutine>, ProcessError> {
-        let memory: &dyn Memory = &self.process;
-        let layout_error = |what: String| ProcessError::Layout {
-            pid: self.process.pid,
-            version: self.image.build.go_version.clone(),
-            what,
-        };
+        let memory = self.memory();
+        let layout_error = |what| self.misfit(what);
         let list = memory.bytes(self.globals.allgs, 16)?;
         let (data, len) = (word(&list, 0), word(&list, 8));
         if len > MAX_GOROUTINES {

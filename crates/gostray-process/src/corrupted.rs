@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use gostray_toolchain::{Request, Toolchain};
 
 use crate::attached::Attached;
-use crate::error::ProcessError;
+use crate::error::{ProcessError, Subject};
 use crate::globals::{Globals, HeapGlobals};
 use crate::image::Image;
 use crate::listing::Listing;
 use crate::live::Mapping;
 use crate::memory::Memory;
-use crate::prove::look_for_test;
+use crate::prove;
 
 /// `GOSTRAY_CORRUPTIONS` says how many images are damaged.
 const IMAGES: u64 = 60;
@@ -96,22 +96,20 @@ fn damaged_memory_is_refused_or_read_but_never_harms_us() {
     for release in ["1.21.13", "1.27.3"] {
         let program = stalled(folder.path(), release);
         let attached = Attached::open(program.0.id()).unwrap();
-        let globals = HeapGlobals::find(&attached.process, &attached.image).unwrap();
-        let executable = attached.process.executable().unwrap();
-        let mappings: Vec<Mapping> =
-            attached.process.mappings().unwrap().into_iter().filter(|mapping| mapping.path == executable).collect();
+        let globals = HeapGlobals::find(attached.memory(), &attached.image).unwrap();
+        let mappings = attached.process.executable().unwrap();
         for seed in 0..count {
             let rarity = [30, 300, 3_000, 30_000][usize::try_from(seed % 4).unwrap()];
-            let memory = Corrupt { inner: &attached.process, seed, rarity };
+            let memory = Corrupt { inner: attached.memory(), seed, rarity };
             let start = Instant::now();
             // The heap, stacks and variables of a program whose image is sound.
             let listing = Listing::new(&attached);
-            match look_for_test(&memory, &attached, &globals, listing) {
+            match prove::at_rest(&memory, &attached, &globals, &[], listing) {
                 Ok(_) => read += 1,
                 Err(_) => refused += 1,
             }
             // An image that is damaged itself.
-            if let Ok(image) = Image::find(&memory, 0, &mappings) {
+            if let Ok(image) = Image::find(&memory, &Subject::Process(0), &mappings) {
                 let _ = Globals::find(&memory, &image);
                 let _ = HeapGlobals::find(&memory, &image);
                 let mut sites = crate::site::Sites::new(&image, &memory);

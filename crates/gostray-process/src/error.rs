@@ -1,6 +1,27 @@
 //! Why a process could not be read.
 
+use std::fmt;
 use std::io;
+use std::path::PathBuf;
+
+/// Whose memory was to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Subject {
+    /// That of a living process, by its id.
+    Process(u32),
+    /// That which a core file keeps.
+    Core(PathBuf),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(pid) => write!(f, "process {pid}"),
+            Self::Core(path) => write!(f, "the process of the core {}", path.display()),
+        }
+    }
+}
 
 /// Why a process could not be read; the messages say what to do.
 #[derive(Debug, thiserror::Error)]
@@ -31,28 +52,28 @@ pub enum ProcessError {
         mend: String,
     },
     /// It is no Go program, or one that was built with another compiler.
-    #[error("process {pid} is no program of the Go compiler: {what}")]
+    #[error("{subject} is no program of the Go compiler: {what}")]
     NotGo {
         /// The process.
-        pid: u32,
+        subject: Subject,
         /// What was looked for in vain.
         what: &'static str,
     },
     /// Go, but of a release or for a machine whose layout is not known.
-    #[error("process {pid} can't be read: {what}; if it serves net/http/pprof, use `gostray inspect HOST:PORT`")]
+    #[error("{subject} can't be read: {what}; if it serves net/http/pprof, use `gostray inspect HOST:PORT`")]
     Unsupported {
         /// The process.
-        pid: u32,
+        subject: Subject,
         /// What is not supported.
         what: String,
     },
     /// What the layout says is not what is found there.
     #[error(
-        "the memory of process {pid} is not laid out as Go {version} should be ({what}): nothing is shown rather than something wrong"
+        "the memory of {subject} is not laid out as Go {version} should be ({what}): nothing is shown rather than something wrong"
     )]
     Layout {
         /// The process.
-        pid: u32,
+        subject: Subject,
         /// Its Go release.
         version: String,
         /// What does not fit.
@@ -63,6 +84,14 @@ pub enum ProcessError {
     Unreadable {
         /// Where.
         address: u64,
+    },
+    /// A core file is not what it should be, or lacks what is needed.
+    #[error("the core {}: {what}", file.display())]
+    Core {
+        /// The core.
+        file: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
     },
     /// `/proc` gave something unexpected.
     #[error("{path}: {source}")]

@@ -157,7 +157,8 @@ mod tests {
             assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
             let file = std::fs::read(&executable).unwrap();
             let recorded = Recorded::of_file(&file);
-            let image = Image::find(&recorded, 0, &recorded.mappings().unwrap()).unwrap();
+            let image =
+                Image::find(&recorded, &crate::error::Subject::Process(0), &recorded.mappings().unwrap()).unwrap();
             assert_eq!((image.machine, &image.build.go_version[2..]), (machine, *release));
             let object = object::File::parse(&*file).unwrap();
             let address = |name: &str| object.symbols().find(|s| s.name() == Ok(name)).map(|symbol| symbol.address());

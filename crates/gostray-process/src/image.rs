@@ -6,7 +6,7 @@ use std::ops::Range;
 use memchr::memmem;
 
 use crate::buildinfo::{self, BuildInfo};
-use crate::error::ProcessError;
+use crate::error::{ProcessError, Subject};
 use crate::layout::Layout;
 use crate::live::Mapping;
 use crate::machine::Machine;
@@ -41,20 +41,19 @@ pub(crate) struct Module {
 
 impl Image {
     /// Finds it in the mappings of an executable.
-    pub(crate) fn find(memory: &dyn Memory, pid: u32, mappings: &[Mapping]) -> Result<Self, ProcessError> {
-        let machine = machine(memory, pid, mappings)?;
-        let build = buildinfo::find(memory, mappings)?.ok_or(ProcessError::NotGo {
-            pid,
-            what: "it holds no Go build information (gccgo, TinyGo or another language)",
-        })?;
+    pub(crate) fn find(memory: &dyn Memory, subject: &Subject, mappings: &[Mapping]) -> Result<Self, ProcessError> {
+        let not_go = |what| ProcessError::NotGo { subject: subject.clone(), what };
+        let machine = machine(memory, subject, mappings)?;
+        let build = buildinfo::find(memory, mappings)?
+            .ok_or_else(|| not_go("it holds no Go build information (gccgo, TinyGo or another language)"))?;
         let layout = Layout::of(&build.go_version, machine).ok_or_else(|| ProcessError::Unsupported {
-            pid,
+            subject: subject.clone(),
             what: format!("it was built with {}, and this version knows Go {}", build.go_version, Layout::releases()),
         })?;
-        let table = find_function_table(memory, machine, mappings)?
-            .ok_or(ProcessError::NotGo { pid, what: "it holds no Go function table" })?;
+        let table =
+            find_function_table(memory, machine, mappings)?.ok_or_else(|| not_go("it holds no Go function table"))?;
         let first = find_module_data(memory, mappings, &layout, table)?
-            .ok_or(ProcessError::NotGo { pid, what: "nothing refers to its Go function table" })?;
+            .ok_or_else(|| not_go("nothing refers to its Go function table"))?;
         let mut modules = Vec::new();
         let mut next = first;
         while next != 0 && modules.len() < MAX_MODULES {
@@ -97,12 +96,13 @@ impl Module {
 }
 
 /// Refuses executables of other machines before anything is taken for something else.
-fn machine(memory: &dyn Memory, pid: u32, mappings: &[Mapping]) -> Result<Machine, ProcessError> {
-    let unsupported = |what: &str| ProcessError::Unsupported { pid, what: what.to_owned() };
-    let first = mappings.first().ok_or(ProcessError::NotGo { pid, what: "it maps no executable" })?;
+fn machine(memory: &dyn Memory, subject: &Subject, mappings: &[Mapping]) -> Result<Machine, ProcessError> {
+    let unsupported = |what: &str| ProcessError::Unsupported { subject: subject.clone(), what: what.to_owned() };
+    let not_go = |what| ProcessError::NotGo { subject: subject.clone(), what };
+    let first = mappings.first().ok_or_else(|| not_go("it maps no executable"))?;
     let header = memory.bytes(first.start, 64)?;
     if !header.starts_with(b"\x7fELF") {
-        return Err(ProcessError::NotGo { pid, what: "it is no ELF executable" });
+        return Err(not_go("it is no ELF executable"));
     }
     match (header[4], half(&header, 18) & 0xffff) {
         (1, _) => Err(unsupported("it is a 32-bit program")),

@@ -1,4 +1,4 @@
-//! A living Go process → a [`Snapshot`](gostray_model::Snapshot), from outside: no pprof endpoint, no
+//! A living Go process or its core → a [`Snapshot`](gostray_model::Snapshot), from outside: no pprof endpoint, no
 //! agent, no rebuild, no symbols. Linux on amd64; Go 1.21 to 1.27.
 //!
 //! # Shape
@@ -9,12 +9,14 @@
 //! | module | subject |
 //! |---|---|
 //! | `memory` | memory behind one small trait: what follows does not know whose it is |
+//! | `process` | what a process is beyond its memory, be it alive or kept in a core |
 //! | `live` | a living process: `/proc/PID/mem`, `maps`, and why they may be refused |
+//! | `corefile` | a core: its segments, its threads, and the executable for what it lacks |
 //! | `machine` | what differs between processors |
 //! | `buildinfo`, `image`, `pclntab`, `stackmap`, `types` | the Go image: release, module data, functions, files, lines, inlined calls, pointers of frames, types |
 //! | `layout` | where the fields of the runtime's structures lie; generated from DWARF, validated before use |
 //! | `globals` | variables of the runtime, by code that refers to them and by their shape |
-//! | `goroutine`, `labels`, `site`, `unwind` | a goroutine's record, its labels and its frames |
+//! | `goroutine`, `labels`, `site`, `standing`, `unwind` | a goroutine's record, its labels, where it stands and its frames |
 //! | `attached`, `listing`, `take` | all of it → a snapshot |
 //! | `heap` | spans, objects, and which of their words are pointers |
 //! | `hold` | holding the process up for a moment: fork or stop, by a process of its own that undoes everything |
@@ -31,6 +33,7 @@
 
 mod attached;
 mod buildinfo;
+mod corefile;
 #[cfg(test)]
 mod corrupted;
 mod error;
@@ -46,12 +49,14 @@ mod live;
 mod machine;
 mod memory;
 mod pclntab;
+mod process;
 mod processes;
 mod prove;
 #[cfg(test)]
 mod recorded;
 mod site;
 mod stackmap;
+mod standing;
 mod symbols;
 #[allow(unsafe_code)]
 mod sys;
@@ -60,7 +65,8 @@ mod types;
 mod unwind;
 
 pub use buildinfo::BuildInfo;
-pub use error::ProcessError;
+pub use corefile::CoreFile;
+pub use error::{ProcessError, Subject};
 pub use hold::HoldError;
 pub use processes::{GoProcess, processes};
 pub use prove::{Method, ProveOptions, ProveProgress, Prover, prove};

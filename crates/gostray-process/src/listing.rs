@@ -1,11 +1,10 @@
 //! Goroutines of a process → a snapshot.
 
-use gostray_model::{Age, NoteKind, Record, Snapshot, Stack, Status, Target, TargetKind};
+use gostray_model::{Age, NoteKind, Record, Snapshot, Stack, Status, Target};
 use jiff::Timestamp;
 
 use crate::attached::Attached;
 use crate::goroutine::Goroutine;
-use crate::processes;
 use crate::site::Frames;
 use crate::unwind::Unwinder;
 
@@ -23,19 +22,20 @@ pub(crate) struct Listing<'a> {
 impl<'a> Listing<'a> {
     pub(crate) fn new(attached: &'a Attached) -> Self {
         let snapshot = Snapshot { target: target(attached), taken_at: Some(Timestamp::now()), ..Snapshot::default() };
-        let unwinder = Unwinder::new(&attached.image, &attached.process);
+        let unwinder = Unwinder::new(&attached.image, attached.memory());
         Self { attached, unwinder, snapshot, system: 0, running: 0, moved: 0, unread_labels: 0 }
     }
 
-    /// Adds a goroutine. `frames` are `None` where its stack can't be known, as of one that runs.
-    pub(crate) fn add(&mut self, goroutine: &Goroutine, frames: Option<&Frames>, is_proven: bool) {
+    /// Adds a goroutine. `frames`, and whether it stands behind a call, are `None` where its stack can't be known, as
+    /// of one that runs.
+    pub(crate) fn add(&mut self, goroutine: &Goroutine, frames: Option<(&Frames, bool)>, is_proven: bool) {
         if self.attached.is_system(goroutine) {
             self.system += 1;
             return;
         }
         let tables = &mut self.snapshot.tables;
         let mut stack = match frames {
-            Some(frames) => self.unwinder.show(frames, goroutine.resume.is_some(), tables),
+            Some((frames, is_behind_call)) => self.unwinder.show(frames, is_behind_call, tables),
             None => Stack { unavailable: true, ..Stack::default() },
         };
         self.running += u64::from(stack.unavailable);
@@ -53,7 +53,7 @@ impl<'a> Listing<'a> {
             locked_to_thread: goroutine.locked,
             ..status(goroutine.state(&self.attached.globals))
         };
-        let labels = goroutine.labels(&self.attached.process, &self.attached.image.layout);
+        let labels = goroutine.labels(self.attached.memory(), &self.attached.image.layout);
         self.unread_labels += u64::from(labels.is_err());
         let record = Record {
             id: goroutine.id,
@@ -92,15 +92,11 @@ impl<'a> Listing<'a> {
 }
 
 fn target(attached: &Attached) -> Target {
-    let (build, pid) = (&attached.image.build, attached.process.pid);
+    let build = &attached.image.build;
     Target {
-        kind: TargetKind::Process,
-        name: format!("pid:{pid}"),
-        pid: Some(pid),
         go_version: Some(build.go_version.clone()),
         module: (!build.module.is_empty()).then(|| build.module.clone()),
-        started_at: processes::started_at(pid),
-        ..Target::default()
+        ..attached.process.target()
     }
 }
 

@@ -4,8 +4,12 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::error::ProcessError;
+use gostray_model::{Target, TargetKind};
+
+use crate::error::{ProcessError, Subject};
 use crate::memory::{Memory, PAGE, Part};
+use crate::process::Process;
+use crate::processes;
 
 /// A mapping of a process's address space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +50,45 @@ impl Live {
         }
     }
 
+    /// The path of its executable, as its mappings name it.
+    fn executable_path(&self) -> Result<String, ProcessError> {
+        let path = format!("/proc/{}/exe", self.pid);
+        let link = fs::read_link(&path).map_err(|e| explain(self.pid, &path, e))?;
+        Ok(link.to_string_lossy().into_owned())
+    }
+}
+
+impl Process for Live {
+    fn subject(&self) -> Subject {
+        Subject::Process(self.pid)
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            kind: TargetKind::Process,
+            name: format!("pid:{}", self.pid),
+            pid: Some(self.pid),
+            started_at: processes::started_at(self.pid),
+            ..Target::default()
+        }
+    }
+
+    fn executable(&self) -> Result<Vec<Mapping>, ProcessError> {
+        let path = self.executable_path()?;
+        Ok(self.mappings()?.into_iter().filter(|mapping| mapping.path == path).collect())
+    }
+
+    /// Also of one that was deleted.
+    fn executable_file(&self) -> Option<File> {
+        File::open(format!("/proc/{}/exe", self.pid)).ok()
+    }
+
+    fn has_memory(&self, address: u64) -> bool {
+        self.read(address, &mut [0]).is_ok()
+    }
+
     /// What went wrong with a process that is no longer what it was, went wrong for that.
-    pub(crate) fn explain(&self, error: ProcessError) -> ProcessError {
+    fn explain(&self, error: ProcessError) -> ProcessError {
         let pid = self.pid;
         if matches!(error, ProcessError::Gone { .. } | ProcessError::Permission { .. }) {
             return error;
@@ -61,13 +102,6 @@ impl Live {
             }
             _ => error,
         }
-    }
-
-    /// Its executable, as its mappings name it.
-    pub(crate) fn executable(&self) -> Result<String, ProcessError> {
-        let path = format!("/proc/{}/exe", self.pid);
-        let link = fs::read_link(&path).map_err(|e| explain(self.pid, &path, e))?;
-        Ok(link.to_string_lossy().into_owned())
     }
 }
 

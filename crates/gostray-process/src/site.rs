@@ -25,7 +25,7 @@ pub(crate) struct Site {
     pub(crate) module: usize,
     pub(crate) function: Function,
     /// The size of the frame without the return address, where the table tells it.
-    frame_size: Option<u64>,
+    pub(crate) frame_size: Option<u64>,
     pub(crate) is_outermost: bool,
     writes_sp: bool,
     pub(crate) role: Role,

@@ -1,12 +1,9 @@
 //! Names of variables, from the symbol table of the executable where it has one.
 
-use std::fs::File;
-
 use object::read::elf::ElfFile64;
 use object::{Endianness, Object, ObjectSegment, ObjectSymbol, ReadCache, SymbolKind};
 
-use crate::live::Live;
-use crate::memory::Memory;
+use crate::process::Process;
 
 /// Variables by their address.
 #[derive(Debug, Default)]
@@ -17,15 +14,14 @@ pub(crate) struct Symbols {
 
 impl Symbols {
     /// Those of a process; none where its executable was stripped or is gone.
-    pub(crate) fn of(process: &Live) -> Self {
+    pub(crate) fn of(process: &dyn Process) -> Self {
         Self::read(process).unwrap_or_default()
     }
 
-    fn read(process: &Live) -> Option<Self> {
-        let cache = ReadCache::new(File::open(format!("/proc/{}/exe", process.pid)).ok()?);
+    fn read(process: &dyn Process) -> Option<Self> {
+        let cache = ReadCache::new(process.executable_file()?);
         let object: ElfFile64<'_, Endianness, _> = ElfFile64::parse(&cache).ok()?;
-        let executable = process.executable().ok()?;
-        let start = process.mappings().ok()?.into_iter().find(|mapping| mapping.path == executable)?.start;
+        let start = process.executable().ok()?.first()?.start;
         // Where it was loaded, for one that can lie anywhere.
         let first = object.segments().map(|segment| segment.address()).min()? & !0xfff;
         let bias = start.wrapping_sub(first);

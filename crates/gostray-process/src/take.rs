@@ -6,7 +6,6 @@ use crate::attached::Attached;
 use crate::buildinfo::BuildInfo;
 use crate::error::ProcessError;
 use crate::listing::Listing;
-use crate::memory::Memory;
 
 /// A process whose goroutines can be listed again and again, without stopping it.
 ///
@@ -33,14 +32,14 @@ impl Reader {
     /// If the process has ended meanwhile, or does not look as it should.
     pub fn take(&self) -> Result<Snapshot, ProcessError> {
         let attached = &self.attached;
-        let memory: &dyn Memory = &attached.process;
+        let memory = attached.memory();
         let mut listing = Listing::new(attached);
         for goroutine in attached.goroutines().map_err(|error| attached.process.explain(error))? {
             let frames = goroutine.resume.and_then(|resume| {
                 let stack = memory.bytes(resume.sp, goroutine.top - resume.sp).ok()?;
                 Some(listing.unwinder.sites.walk(resume, goroutine.top, &stack))
             });
-            listing.add(&goroutine, frames.as_ref(), false);
+            listing.add(&goroutine, frames.as_ref().map(|frames| (frames, true)), false);
         }
         let mut snapshot = listing.finish();
         snapshot.note(

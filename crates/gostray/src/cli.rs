@@ -10,7 +10,9 @@ mod testing;
 
 pub(crate) use fleet::{Export, Gate, GateFormat, LogFormat, Serve, Store};
 pub(crate) use go_flags::go_flags;
-pub(crate) use running::{Demo, Diff, Endpoint, Format, Inspect, Output, Pause, Prove, Ps, Selection, Snapshot, Top};
+pub(crate) use running::{
+    Core, Demo, Diff, Endpoint, Format, Inspect, Output, Pause, Prove, Ps, Selection, Snapshot, Top,
+};
 pub(crate) use source::{Check, CheckFormat, Explain, ExplainFormat, Lang, RuleArgs, Verify};
 pub(crate) use testing::{Soak, SoakFormat, Test, TestFormat};
 
@@ -69,9 +71,9 @@ pub(crate) enum Command {
     Test(Test),
     /// Drive a service, and say which endpoint leaves how many goroutines behind per request
     Soak(Soak),
-    /// Group and judge the goroutines of a service, a process or a saved dump
+    /// Group and judge the goroutines of a service, a process, a core or a saved dump
     Inspect(Inspect),
-    /// Prove which goroutines of a process can never run again, and show who holds the others
+    /// Prove which goroutines of a process or core can never run again, and show who holds the others
     Prove(Prove),
     /// Watch the goroutines of a process or service, live in the terminal
     Top(Top),

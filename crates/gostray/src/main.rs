@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod corefile;
 mod exit;
 mod output;
 mod progress;

@@ -10,6 +10,7 @@ use gostray_model::{NoteKind, Snapshot, TargetKind};
 use gostray_profile::{Limits, ProfileKind};
 
 use crate::cli;
+use crate::corefile;
 use crate::progress::Progress;
 
 /// What a `SRC` argument names.
@@ -39,6 +40,9 @@ impl<'a> Source<'a> {
             return Self::Endpoint(text);
         }
         let path = Path::new(text);
+        if corefile::is_elf(path) {
+            return Self::Core(path);
+        }
         let port = text.rsplit(':').next().and_then(|p| p.split('/').next());
         let has_port = text.contains(':') && port.is_some_and(|p| p.parse::<u16>().is_ok());
         if !path.exists() && has_port { Self::Endpoint(text) } else { Self::File(path) }
@@ -53,8 +57,16 @@ pub(crate) fn process(text: &str) -> Option<u32> {
     }
 }
 
+/// The core that a `SRC` argument names, if it names one.
+pub(crate) fn core(text: &str) -> Option<&Path> {
+    match Source::parse(text) {
+        Source::Core(path) => Some(path),
+        _ => None,
+    }
+}
+
 /// Takes the snapshot that a `SRC` argument names.
-pub(crate) fn load(text: &str, options: &cli::Endpoint) -> anyhow::Result<Snapshot> {
+pub(crate) fn load(text: &str, options: &cli::Endpoint, core: &cli::Core) -> anyhow::Result<Snapshot> {
     match Source::parse(text) {
         Source::Stdin => {
             let mut snapshot = read(io::stdin().lock()).context("standard input")?;
@@ -64,10 +76,7 @@ pub(crate) fn load(text: &str, options: &cli::Endpoint) -> anyhow::Result<Snapsh
         Source::File(path) => load_file(path),
         Source::Endpoint(address) => load_endpoint(address, options),
         Source::Process(pid) => load_process(pid),
-        Source::Core(path) => bail!(
-            "this version can't read cores: print its goroutines with `dlv core EXE {} <<<'goroutines -t'`",
-            path.display()
-        ),
+        Source::Core(path) => corefile::list(path, core),
     }
 }
 
@@ -76,7 +85,9 @@ fn load_file(path: &Path) -> anyhow::Result<Snapshot> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            bail!("no file {name:?}: SRC is host:port, a URL, a saved profile or dump, or - for standard input")
+            bail!(
+                "no file {name:?}: SRC is host:port, a URL, pid:N, core:FILE, a saved profile or dump, or - for standard input"
+            )
         }
         Err(error) => return Err(error).context(name),
     };

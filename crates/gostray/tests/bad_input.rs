@@ -124,7 +124,10 @@ fn no_such_file_a_folder_and_a_process() {
         (".", "is a directory"),
         (&own_pid, "is no program of the Go compiler"),
         ("pid:4000000000", "no process 4000000000"),
-        ("core:x", "can't read cores"),
+        ("core:x", "the core x: No such file"),
+        ("core:heap.pb.gz", "compressed, and what is in it is no core"),
+        ("core:shop.debug1.txt", "it is no core: it is not an ELF file"),
+        (GOSTRAY, "it is no core but a program or library"),
         ("http://", "http://"),
     ] {
         let run = gostray(&["inspect", source]);

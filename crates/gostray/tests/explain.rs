@@ -3,6 +3,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that fails says where")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,19 @@ impl Running {
         BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert_eq!(line, "ready\n");
         running
+    }
+
+    /// How many of its goroutines were started by one of these functions.
+    fn started_by(&self, creators: &BTreeSet<String>) -> u64 {
+        let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args(["prove", &self.0.id().to_string(), "--max-pause", "30s", "--format", "json", "--exit-zero"])
+            .output()
+            .unwrap();
+        let json = json(&output);
+        let groups = json["groups"].as_array().unwrap().iter();
+        let own =
+            groups.filter(|group| creators.contains(group["created_at"]["function"].as_str().unwrap_or_default()));
+        own.map(|group| group["count"].as_u64().unwrap()).sum()
     }
 
     fn explain(&self, source: &Path, args: &[&str]) -> Output {
@@ -108,6 +122,120 @@ fn every_leak_that_shows_while_it_runs_is_explained() {
     println!("{}", table.join("\n"));
     assert_eq!(table.len(), 32);
     assert!(!failed);
+}
+
+/// The safe fix that an explanation proposes, made in a copy of the source and built, ends the leak: what was started
+/// there is gone after a while.
+#[test]
+fn the_fix_that_is_proposed_ends_the_leak() {
+    let go = go();
+    let (mut table, mut failed) = (Vec::new(), false);
+    let mut names: Vec<String> =
+        fs::read_dir(scenarios()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap()).collect();
+    names.sort();
+    for name in names.iter().filter(|name| name.starts_with('s') && !NOT_SEEN.contains(&&name[..3])) {
+        let folder = tempfile::tempdir().unwrap();
+        for file in ["go.mod", "go.sum"] {
+            fs::copy(scenarios().join(file), folder.path().join(file)).unwrap();
+        }
+        let source = folder.path().join(name);
+        fs::create_dir(&source).unwrap();
+        fs::copy(scenarios().join(name).join("leaky/main.go"), source.join("main.go")).unwrap();
+        let executable = folder.path().join("leaky");
+        go.build(&source, &executable, ["-ldflags=-s -w"]).unwrap();
+        let running = Running::start(&executable);
+        let wanted = wanted(&source.join("main.go"));
+        let start = Instant::now();
+        let explained = loop {
+            let explained = json(&running.explain(&source, &["--all", "--format", "json", "--exit-zero"]));
+            if causes(&explained).iter().any(|cause| wanted.contains(cause)) {
+                break explained;
+            }
+            assert!(start.elapsed() < PATIENCE, "{name}: {explained}");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        drop(running);
+        let mut edits = BTreeMap::new();
+        let mut creators = BTreeSet::new();
+        for group in explained["groups"].as_array().unwrap() {
+            let fix = &group["explanation"]["finding"]["fix"];
+            if fix["safety"] == "safe" {
+                creators.insert(group["created_at"]["function"].as_str().unwrap_or_default().to_owned());
+                for edit in fix["edits"].as_array().unwrap() {
+                    assert!(edit["file"].as_str().unwrap().ends_with("main.go"), "{edit}");
+                    let at = |end: &str| usize::try_from(edit[end].as_u64().unwrap()).unwrap();
+                    edits.insert((at("start"), at("end")), edit["text"].as_str().unwrap().to_owned());
+                }
+            }
+        }
+        if edits.is_empty() {
+            continue;
+        }
+        let mut text = fs::read_to_string(source.join("main.go")).unwrap();
+        for ((start, end), new) in edits.iter().rev() {
+            text.replace_range(start..end, new);
+        }
+        fs::write(source.join("main.go"), text).unwrap();
+        let executable = folder.path().join("fixed");
+        go.build(&source, &executable, [] as [&str; 0]).unwrap();
+        let running = Running::start(&executable);
+        let start = Instant::now();
+        let left = loop {
+            let left = running.started_by(&creators);
+            if left == 0 || start.elapsed() > PATIENCE {
+                break left;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        failed |= left > 0;
+        table.push(format!("{name:<28} after the fix {left} goroutines are left"));
+    }
+    println!("{}", table.join("\n"));
+    assert!(!failed && table.len() >= 10);
+}
+
+#[test]
+fn what_crashed_is_explained_from_its_core() {
+    let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();
+    if pattern.starts_with('|') || pattern.contains('/') {
+        println!("SKIPPED: the kernel writes no cores here (kernel.core_pattern is {})", pattern.trim());
+        return;
+    }
+    let (go, folder) = (go(), tempfile::tempdir().unwrap());
+    let source = scenarios().join("s05_caller_gives_up/leaky");
+    let executable = folder.path().join("program");
+    go.build(&source, &executable, ["-ldflags=-s -w"]).unwrap();
+    let shell = Command::new("sh")
+        .args(["-c", "ulimit -c unlimited && exec ./program"])
+        .current_dir(folder.path())
+        .env("GOTRACEBACK", "crash")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut running = Running(shell);
+    let mut line = String::new();
+    BufReader::new(running.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    // Goroutines come to where they wait in their own time.
+    let wanted = wanted(&source.join("main.go"));
+    while !causes(&json(&running.explain(&source, &["--format", "json", "--exit-zero"]))).contains(&wanted[0]) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Command::new("kill").args(["-ABRT", &running.0.id().to_string()]).status().unwrap();
+    running.0.wait().unwrap();
+    let core = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let core = core.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("core")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
+        .args(["explain", &format!("core:{}", core.display()), "--format", "json", "--source"])
+        .arg(&source)
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let explained = json(&output);
+    assert_eq!(explained["target"]["kind"], "core");
+    assert_eq!(causes(&explained), wanted);
 }
 
 #[test]

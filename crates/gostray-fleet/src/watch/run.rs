@@ -130,7 +130,8 @@ impl Watch {
         Ok(watch)
     }
 
-    /// Sees everything until the scraper ends or `end` says so, and keeps what is left.
+    /// Sees everything until the scraper ends or `end` says so, and keeps what is left. It writes to the store, so it wants
+    /// a thread of its own.
     pub async fn run(
         mut self,
         mut outcomes: mpsc::Receiver<Outcome>,
@@ -149,17 +150,17 @@ impl Watch {
         loop {
             tokio::select! {
                 outcome = outcomes.recv() => match outcome {
-                    Some(outcome) => tokio::task::block_in_place(|| self.take(outcome)),
+                    Some(outcome) => self.take(outcome),
                     None => break,
                 },
-                Some(order) = orders.recv() => tokio::task::block_in_place(|| self.decide(order)),
+                Some(order) = orders.recv() => self.decide(order),
                 Ok(()) = targets.changed() => {
                     let current = targets.borrow_and_update().clone();
                     self.set_targets(&current);
                 }
-                _ = flush.tick() => tokio::task::block_in_place(|| self.flush()),
+                _ = flush.tick() => self.flush(),
                 _ = evaluate.tick() => {
-                    let asks = tokio::task::block_in_place(|| self.evaluate(now()));
+                    let asks = self.evaluate(now());
                     let scraper = self.scraper.lock().await;
                     for (target, ask) in asks {
                         scraper.ask(target, ask);
@@ -176,7 +177,7 @@ impl Watch {
                 _ = end.changed() => break,
             }
         }
-        tokio::task::block_in_place(|| self.flush());
+        self.flush();
     }
 
     fn set_targets(&mut self, targets: &[Arc<Target>]) {

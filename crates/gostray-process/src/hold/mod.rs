@@ -60,6 +60,10 @@ impl Hold {
         Ok(Self { pid, keeper, connection })
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid
+    }
+
     /// Has the process fork; it goes on before this returns. `system_call` is the address of an
     /// instruction that makes one.
     pub(crate) fn fork(&mut self, system_call: u64, limits: &Limits) -> Result<(Copy, Held), HoldError> {

@@ -14,6 +14,7 @@ use crate::prove::foreign;
 use crate::prove::queues;
 use crate::prove::threads::{self, Thread, ThreadStack};
 use crate::site::{Resume, Sites};
+use crate::standing::{Place, Standing};
 
 /// No goroutine waits for more at once: a select of 65,536 cases does.
 const MAX_WAITS: usize = 1 << 16;
@@ -35,6 +36,8 @@ pub(crate) struct Capture<'m> {
     pub(crate) threads: Vec<ThreadStack>,
     /// Goroutines that a thread is running on, and where it is.
     pub(crate) on_thread: FxHashMap<usize, Resume>,
+    /// Where goroutines stand that a thread is running: what is shown of them, and nothing else.
+    pub(crate) standing: FxHashMap<usize, Place>,
     /// Words that the collector keeps: finalizers and cleanups, set and queued, weak pointers.
     pub(crate) kept: queues::Kept,
     /// Words of memory that is not Go's, where the program has such.
@@ -117,7 +120,7 @@ impl<'m> Capture<'m> {
     ) -> Result<Self, String> {
         let layout = &attached.image.layout;
         let is_still = threads.is_some();
-        let heap = Heap::read(memory, &attached.process, &attached.image, globals, recycled.heap)?;
+        let heap = Heap::read(memory, attached.memory(), &attached.image, globals, recycled.heap)?;
         let goroutines = goroutines(memory, attached, &heap)?;
         let stands_on = StackIndex::new(&goroutines);
         let on_thread = threads
@@ -125,6 +128,9 @@ impl<'m> Capture<'m> {
             .iter()
             .filter_map(|thread| Some((stands_on.find(thread.sp)?, Resume { pc: thread.pc, sp: thread.sp })))
             .collect();
+        let standing = Standing::of(memory, layout, threads.unwrap_or_default(), sites);
+        let standing = goroutines.iter().enumerate().filter_map(|(number, g)| Some((number, standing.place(g)?)));
+        let standing = standing.collect();
         let stacks = stacks(memory, &goroutines, &on_thread, is_still, recycled.stacks)?;
         let channels = channels(memory, layout, &heap, &goroutines)?;
         let variables = variables(memory, attached)?;
@@ -140,7 +146,7 @@ impl<'m> Capture<'m> {
             true => foreign::read(memory, &mappings, attached, globals, &heap, unused)?,
             false => Vec::new(),
         };
-        Ok(Self { heap, goroutines, stacks, channels, variables, threads, on_thread, kept, foreign })
+        Ok(Self { heap, goroutines, stacks, channels, variables, threads, on_thread, standing, kept, foreign })
     }
 }
 

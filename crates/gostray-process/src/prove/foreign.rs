@@ -75,15 +75,27 @@ fn read_piece(
             || attached.image.modules.iter().any(|module| module.variables.contains(&address))
             || nothing.iter().any(|chunk| chunk.contains(&address))
     };
-    let Ok(bytes) = memory.bytes(start, end - start) else {
-        return read_pages(memory, start, end, attached, heap, nothing, found);
-    };
-    for (page, bytes) in (start..).step_by(PAGE as usize).zip(bytes.chunks(PAGE as usize)) {
-        for (at, bytes) in (page..).step_by(8).zip(bytes.chunks_exact(8)) {
+    let mut look = |start: u64, bytes: &[u8]| {
+        for (at, bytes) in (start..).step_by(8).zip(bytes.chunks_exact(8)) {
             let value = word(bytes, 0);
             if heap.object(value).is_some() && !is_gos(at) {
                 found.push((at, value));
             }
+        }
+    };
+    if let Ok(bytes) = memory.bytes(start, end - start) {
+        look(start, &bytes);
+        return Ok(());
+    }
+    // What is mapped need not exist: a file that was cut, memory of a device. What the process has and its copy has
+    // not, on the other hand, must not be passed over.
+    for page in (start..end).step_by(PAGE as usize) {
+        match memory.bytes(page, PAGE.min(end - page)) {
+            Ok(bytes) => look(page, &bytes),
+            Err(_) if attached.process.has_memory(page) => {
+                return Err(format!("what C may have at {page:#x} was not copied"));
+            }
+            Err(_) => {}
         }
     }
     Ok(())
@@ -110,28 +122,6 @@ fn span_queues(memory: &dyn Memory, chunk: &Range<u64>, heap: &Heap<'_>) -> Vec<
         is_one.then(|| ring..ring.saturating_add(capacity * 8))
     };
     (0..bytes.len().saturating_sub(RING + 7)).step_by(8).filter_map(|at| queue(&bytes[at..at + RING + 8])).collect()
-}
-
-/// What is mapped need not exist: a file that was cut, memory of a device. What the process has and
-/// its copy has not, on the other hand, must not be passed over.
-fn read_pages(
-    memory: &dyn Memory,
-    start: u64,
-    end: u64,
-    attached: &Attached,
-    heap: &Heap<'_>,
-    nothing: &[Range<u64>],
-    found: &mut Vec<(u64, u64)>,
-) -> Result<(), String> {
-    for page in (start..end).step_by(PAGE as usize) {
-        let mut byte = [0];
-        if memory.read(page, &mut byte).is_ok() {
-            read_piece(memory, page, page + PAGE, attached, heap, nothing, found)?;
-        } else if attached.process.read(page, &mut byte).is_ok() {
-            return Err(format!("the memory at {page:#x} is not in the copy of the process"));
-        }
-    }
-    Ok(())
 }
 
 /// Chunks in which the runtime keeps its own records, those of spans above all. What it keeps there

@@ -23,6 +23,5 @@ mod stack;
 mod take;
 pub(crate) mod threads;
 
-#[cfg(test)]
-pub(crate) use policy::look_for_test;
+pub(crate) use policy::at_rest;
 pub use policy::{Method, Options as ProveOptions, Progress as ProveProgress, Prover, prove};

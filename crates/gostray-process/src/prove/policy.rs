@@ -23,10 +23,14 @@ use crate::prove::capture::{Capture, Recycled};
 use crate::prove::proof::{self, Findings, Questions};
 use crate::prove::report;
 use crate::prove::take::take;
+use crate::prove::threads::Thread;
 use crate::site::Sites;
 
 /// A running process changes while it is read; what does not fit is read again so often.
-const ATTEMPTS: u32 = 5;
+const ATTEMPTS: u32 = 7;
+/// Before it is read the second time, so long is waited, and twice as long each further time: what changes
+/// everything at once, such as a beginning collection, is soon over.
+const BREATH: Duration = Duration::from_millis(1);
 /// So often the running process is looked at. With one look a busy program without leaks has a
 /// candidate in two of three cases; with two hardly ever.
 const LOOKS: u32 = 2;
@@ -126,7 +130,7 @@ impl Prover {
         // It is forked while we are small: what we have then is what it has.
         let hold = Hold::start(pid)?;
         let attached = Attached::open(pid)?;
-        let globals = HeapGlobals::find(&attached.process, &attached.image).map_err(|what| attached.misfit(what))?;
+        let globals = HeapGlobals::find(attached.memory(), &attached.image).map_err(|what| attached.misfit(what))?;
         Ok(Self { attached, globals, hold, seen: Seen::default() })
     }
 
@@ -245,14 +249,17 @@ fn capture_running<'m>(
     seen: &mut Seen,
     sites: &mut Sites<'_>,
 ) -> Result<Option<Capture<'m>>, ProcessError> {
-    for _ in 0..ATTEMPTS {
+    for attempt in 0..ATTEMPTS {
+        if attempt > 0 {
+            std::thread::sleep(BREATH * (1 << (attempt - 1)));
+        }
         let recycled = std::mem::take(&mut seen.recycled);
-        if let Ok(capture) = Capture::read(&attached.process, attached, globals, None, sites, recycled) {
+        if let Ok(capture) = Capture::read(attached.memory(), attached, globals, None, sites, recycled) {
             return Ok(Some(capture));
         }
     }
     // Unless it is gone.
-    attached.process.mappings().map(|_| None)
+    attached.memory().mappings().map(|_| None)
 }
 
 impl Seen {
@@ -317,19 +324,18 @@ fn waits_for(wait: &Wait) -> u64 {
     }
 }
 
-/// Looks at memory that need not be a process's.
-#[cfg(test)]
-pub(crate) fn look_for_test(
-    memory: &dyn crate::memory::Memory,
+/// Looks at memory that does not change, with all its threads: one look is a proof.
+pub(crate) fn at_rest(
+    memory: &dyn Memory,
     attached: &Attached,
     globals: &HeapGlobals,
+    threads: &[Thread],
     mut listing: Listing<'_>,
 ) -> Result<Snapshot, String> {
     let sites = &mut listing.unwinder.sites;
-    // As if it stood still, without threads: then the memory of C is looked at, too.
-    let capture = Capture::read(memory, attached, globals, Some(&[]), sites, Recycled::default())?;
+    let capture = Capture::read(memory, attached, globals, Some(threads), sites, Recycled::default())?;
     let look = Look::new(capture, attached, sites);
     let found = look.find(attached, sites, true);
-    let proven = look.capture.goroutines.iter().map(|goroutine| goroutine.id).collect();
+    let proven = Seen::default().unreachable(&look.capture, &found, attached, Duration::ZERO);
     Ok(report::snapshot(listing, attached, &look.capture, found, &proven))
 }

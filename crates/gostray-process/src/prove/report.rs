@@ -12,6 +12,7 @@ use crate::prove::capture::Capture;
 use crate::prove::holders::{Holders, Processor};
 use crate::prove::proof::Findings;
 use crate::prove::retained;
+use crate::standing::Place;
 use crate::symbols::Symbols;
 use crate::types::Types;
 
@@ -26,7 +27,7 @@ pub(crate) fn snapshot(
 ) -> Snapshot {
     let mut facts = BTreeMap::new();
     let types = Types::new(
-        &attached.process,
+        attached.memory(),
         &attached.image.layout,
         attached.image.modules.iter().map(|module| module.types.clone()).collect(),
     );
@@ -34,18 +35,19 @@ pub(crate) fn snapshot(
         size: attached.image.layout.at("runtime.p.__size"),
         timers: attached.image.layout.at("runtime.p.timers"),
     };
-    let symbols = Symbols::of(&attached.process);
+    let symbols = Symbols::of(attached.process.as_ref());
     // Many may wait for one thing.
     let mut known: FxHashMap<&[u64], Option<Box<str>>> = FxHashMap::default();
     for (number, goroutine) in capture.goroutines.iter().enumerate() {
-        let running = capture.on_thread.get(&number).map(|resume| {
+        let running = capture.standing.get(&number).map(|Place { resume, is_behind_call }| {
             let stack = capture
                 .stacks
                 .get(number)
                 .and_then(|(start, bytes)| bytes.get(usize::try_from(resume.sp.checked_sub(start)?).ok()?..));
-            listing.unwinder.sites.walk(*resume, goroutine.top, stack.unwrap_or_default())
+            (listing.unwinder.sites.walk(*resume, goroutine.top, stack.unwrap_or_default()), *is_behind_call)
         });
-        let frames = findings.frames[number].as_ref().or(running.as_ref());
+        let at_rest = findings.frames[number].as_ref().map(|frames| (frames, true));
+        let frames = at_rest.or(running.as_ref().map(|(frames, is_behind_call)| (frames, *is_behind_call)));
         listing.add(goroutine, frames, proven.contains(&goroutine.id));
         if let Wait::On { objects, .. } = &findings.waits[number]
             && findings.may_run[number]

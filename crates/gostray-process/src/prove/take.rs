@@ -6,7 +6,6 @@ use crate::attached::Attached;
 use crate::error::ProcessError;
 use crate::globals::HeapGlobals;
 use crate::hold::{Hold, HoldError, Limits, can_stop, find_system_call};
-use crate::memory::Memory;
 use crate::prove::capture::{Capture, Recycled};
 use crate::prove::policy::{Method, Options};
 use crate::site::Sites;
@@ -29,7 +28,6 @@ pub(crate) fn take<'m>(
     recycled: Recycled,
     sites: &mut Sites<'_>,
 ) -> Result<(Capture<'m>, Held), ProcessError> {
-    let pid = attached.process.pid;
     let limits = Limits {
         max_pause: options.max_pause,
         max_copy: options.max_copy,
@@ -37,7 +35,7 @@ pub(crate) fn take<'m>(
     };
     let mut instead = None;
     if options.method != Method::Stop {
-        let instruction = find_system_call(&attached.process, &attached.process.mappings()?)?;
+        let instruction = find_system_call(attached.memory(), &attached.memory().mappings()?)?;
         match hold.fork(instruction, &limits) {
             Ok((copy, held)) => {
                 let capture = Capture::read(&copy, attached, globals, Some(&held.threads), sites, recycled);
@@ -50,12 +48,12 @@ pub(crate) fn take<'m>(
             Err(error) => instead = Some(error),
         }
     }
-    if let Err(error) = can_stop(pid, heap_size, &limits) {
+    if let Err(error) = can_stop(hold.pid(), heap_size, &limits) {
         // Why it can't be done the better way says more.
         return Err(instead.unwrap_or(error).into());
     }
     let threads = hold.stop(&limits)?;
-    let capture = Capture::read(&attached.process, attached, globals, Some(&threads), sites, recycled);
+    let capture = Capture::read(attached.memory(), attached, globals, Some(&threads), sites, recycled);
     let pause = hold.resume()?;
     let capture = capture.map_err(|what| attached.misfit(what))?;
     Ok((capture, Held { pause, method: Method::Stop, instead }))

@@ -8,6 +8,7 @@ use crate::layout::Layout;
 use crate::live::Mapping;
 use crate::memory::Memory;
 use crate::site::{Resume, Sites};
+use crate::standing::{Interrupted, MAX_NESTED, interrupted};
 
 /// A function may use so much below the stack pointer.
 const RED_ZONE: u64 = 128;
@@ -76,6 +77,7 @@ pub(crate) fn read<'g>(
 ) -> Result<Threads, String> {
     let mut found = Threads::default();
     for thread in threads {
+        let thread = &before_signals(stand, thread, sites);
         match on_goroutine(thread.sp) {
             Some(goroutine) => {
                 // The system stack of its thread is not in use from where that will go on with it.
@@ -90,6 +92,22 @@ pub(crate) fn read<'g>(
         }
     }
     Ok(found)
+}
+
+/// What a thread was before signals interrupted it. A handler of the runtime wakes nobody, and what it has in its
+/// frames is left over: when a program crashes, every goroutine that was printed. What it will go back to is what
+/// counts, and all of that lies behind the handler on its stack.
+fn before_signals(stand: &Stand<'_>, thread: &Thread, sites: &mut Sites<'_>) -> Thread {
+    let mut thread = thread.clone();
+    for _ in 0..MAX_NESTED {
+        let at = Resume { pc: thread.pc, sp: thread.sp };
+        let Some(Interrupted { at: Resume { pc, sp }, context }) = interrupted(stand.memory, at, sites) else { break };
+        let Some(end) = stack_end(context, stand.heap, stand.mappings) else { break };
+        let Ok(bytes) = stand.memory.bytes(context, end.saturating_sub(context)) else { break };
+        let words = bytes.chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)).collect();
+        thread = Thread { tid: thread.tid, pc, sp, words };
+    }
+    thread
 }
 
 /// What a thread holds that stands on no goroutine's stack.

@@ -42,7 +42,7 @@ impl Program {
     /// Starts it and waits until it says that it is ready.
     pub(crate) fn start(executable: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(executable);
-        command.args(args).envs(environment.iter().copied());
+        command.args(args).envs(environment.iter().copied()).current_dir(executable.parent().unwrap());
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
@@ -75,11 +75,35 @@ impl Program {
         }
     }
 
+    /// Waits until none of its threads has anything left to do.
+    pub(crate) fn wait_until_at_rest(&self) {
+        let sleeps = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.unwrap().path().join("stat")).unwrap_or_default();
+            // The state follows the name, which may have anything in it.
+            stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('S'))
+        };
+        while !std::fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().all(sleeps) {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
     /// What is left of its output when it has ended by itself.
     pub(crate) fn rest(mut self) -> String {
         let mut text = String::new();
         self.output.read_to_string(&mut text).unwrap();
         text
+    }
+
+    /// Ends it with a signal, and waits for that.
+    pub(crate) fn end_with(mut self, signal: nix::sys::signal::Signal) {
+        let pid = nix::unistd::Pid::from_raw(self.process.id().cast_signed());
+        nix::sys::signal::kill(pid, signal).unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn wait_for_end(mut self) {
+        self.process.wait().unwrap();
     }
 
     /// Is it as if nothing had ever happened: not traced, not stopped, without children?

@@ -6,20 +6,21 @@ use clap::{Args, ValueEnum};
 
 use super::{parse_duration, parse_grouping, parse_header, parse_size};
 
-/// Group and judge the goroutines of a service, a process or a saved dump.
+/// Group and judge the goroutines of a service, a process, a core or a saved dump.
 ///
 /// SRC is `host:port` or a URL of net/http/pprof, `pid:N` (or a bare number) of a Go process on this
-/// machine, a saved goroutine profile (debug=0, 1 or 2, gzipped or not), a crash or SIGQUIT dump
+/// machine, `core:FILE`, a saved goroutine profile (debug=0, 1 or 2, gzipped or not), a crash or SIGQUIT dump
 /// inside a log, or `-` for standard input.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     gostray inspect :6060\n  \
     gostray inspect pid:4711\n  \
+    gostray inspect core:core.4711.zst --executable ./shop\n  \
     gostray inspect http://10.0.3.7:6060/debug/pprof/ --focus 'shop/.*search'\n  \
     kubectl logs shop-7d4 --previous | gostray inspect -\n  \
     gostray inspect goroutines.pb.gz --format pprof -o g.pb.gz && go tool pprof g.pb.gz")]
 pub(crate) struct Inspect {
-    /// host:port, URL, pid:N, file or -
+    /// host:port, URL, pid:N, core:FILE, file or -
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
     #[command(flatten)]
@@ -35,6 +36,8 @@ pub(crate) struct Inspect {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+    #[command(flatten)]
+    pub(crate) core: Core,
 }
 
 const GROUP_HELP: &str = "Put goroutines together by:
@@ -74,7 +77,7 @@ pub(crate) struct Top {
     gostray inspect :6060 --format text -o before.txt   # … some load later:\n  \
     gostray diff before.txt :6060")]
 pub(crate) struct Diff {
-    /// The earlier snapshot: host:port, URL, pid:N, file or -
+    /// The earlier snapshot: host:port, URL, pid:N, core:FILE, file or -
     #[arg(value_name = "A")]
     pub(crate) before: String,
     /// The later one
@@ -86,9 +89,11 @@ pub(crate) struct Diff {
     pub(crate) output: Output,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+    #[command(flatten)]
+    pub(crate) core: Core,
 }
 
-/// Prove which goroutines of a process can never run again, and show who holds the others.
+/// Prove which goroutines of a process or core can never run again, and show who holds the others.
 ///
 /// Nothing is asked of the process: no pprof, no agent, no symbols, Go 1.21 to 1.27. It is looked at
 /// twice while it runs; only if goroutines look unreachable both times it is held up for a moment, for
@@ -97,11 +102,12 @@ pub(crate) struct Diff {
 #[command(after_help = "Examples:\n  \
     gostray prove 4711\n  \
     gostray prove pid:4711 --format json\n  \
+    gostray prove core:core.4711\n  \
     gostray prove 4711 --max-pause 10ms")]
 pub(crate) struct Prove {
-    /// The process: its id, or pid:N
-    #[arg(value_name = "PID")]
-    pub(crate) process: String,
+    /// The process by its id, or as pid:N; or core:FILE
+    #[arg(value_name = "PID|CORE")]
+    pub(crate) source: String,
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// List every goroutine with its stack, not only groups
@@ -110,7 +116,18 @@ pub(crate) struct Prove {
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
+    pub(crate) core: Core,
+    #[command(flatten)]
     pub(crate) pause: Pause,
+}
+
+/// How to read a core.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Core")]
+pub(crate) struct Core {
+    /// What the process of the core ran [default: the file that it ran, where it was]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) executable: Option<PathBuf>,
 }
 
 /// What it may cost the process.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Endpoint, Pause, Selection};
+use super::{Core, Endpoint, Pause, Selection};
 
 /// Find goroutine leaks in Go source, prove the path, hand over the fix.
 ///
@@ -107,9 +107,10 @@ pub(crate) struct Known {
 #[command(after_help = "Examples:\n  \
     gostray explain 4711 --source ~/src/shop\n  \
     gostray explain :6060\n  \
+    gostray explain core:core.4711 --source ~/src/shop\n  \
     kubectl logs shop-7d4 --previous | gostray explain - --source ~/src/shop")]
 pub(crate) struct Explain {
-    /// host:port, URL, pid:N, file or -
+    /// host:port, URL, pid:N, core:FILE, file or -
     #[arg(value_name = "SRC")]
     pub(crate) source: String,
     /// The source of the program: its module, or a folder of it
@@ -134,6 +135,8 @@ pub(crate) struct Explain {
     pub(crate) exit_zero: bool,
     #[command(flatten)]
     pub(crate) endpoint: Endpoint,
+    #[command(flatten)]
+    pub(crate) core: Core,
     #[command(flatten)]
     pub(crate) pause: Pause,
 }

@@ -23,8 +23,8 @@ pub(crate) fn run(args: &cli::Diff) -> anyhow::Result<Exit> {
     if args.before == "-" && args.after == "-" {
         bail!("A and B can't both be standard input");
     }
-    let mut before = source::load(&args.before, &args.endpoint)?;
-    let mut after = source::load(&args.after, &args.endpoint)?;
+    let mut before = source::load(&args.before, &args.endpoint, &args.core)?;
+    let mut after = source::load(&args.after, &args.endpoint, &args.core)?;
     source::assume_time(&mut before);
     source::assume_time(&mut after);
     filter.apply(&mut before);

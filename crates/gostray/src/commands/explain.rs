@@ -13,7 +13,8 @@ use gostray_report::{ExplainFormat, ExplainReport};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all};
 
 use crate::cli::{self, Explain};
-use crate::commands::{check, prove};
+use crate::commands::check;
+use crate::commands::prove::{Proven, prove};
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::Progress;
@@ -28,12 +29,12 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     };
     let root = module.folder.clone();
     let mut notes = Vec::new();
-    let mut snapshot = match source::process(&args.source) {
-        Some(pid) => {
-            notes.extend(same_module(pid, &module.path, &root)?);
-            prove::prove(pid, &args.pause)?
+    let mut snapshot = match prove(&args.source, &args.pause, &args.core)? {
+        Some(proven) => {
+            notes.extend(same_module(&proven, &module.path, &root)?);
+            proven.snapshot
         }
-        None => source::load(&args.source, &args.endpoint)?,
+        None => source::load(&args.source, &args.endpoint, &args.core)?,
     };
     filter.apply(&mut snapshot);
     let all = groups(&snapshot);
@@ -78,38 +79,31 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
 }
 
 /// Is the source that of the process? What its build says of that.
-#[cfg(target_os = "linux")]
-fn same_module(pid: u32, module: &str, root: &Path) -> anyhow::Result<Vec<String>> {
-    let build = gostray_process::build_info(pid)?;
-    if !build.module.is_empty() && build.module != module {
+fn same_module(proven: &Proven, module: &str, root: &Path) -> anyhow::Result<Vec<String>> {
+    if !proven.module.is_empty() && proven.module != module {
         bail!(
             "the process was built from the module {}, and {} is {module}: --source is the folder of its module",
-            build.module,
+            proven.module,
             root.display()
         );
     }
-    let Some(revision) = build.revision.filter(|revision| !revision.is_empty()) else {
+    let Some(revision) = proven.revision.as_ref().filter(|revision| !revision.is_empty()) else {
         return Ok(vec![
             "the binary does not say from which revision it was built: lines and functions are compared".to_owned(),
         ]);
     };
     let short: String = revision.chars().take(12).collect();
-    let changed = if build.modified { ", with changes," } else { "" };
+    let changed = if proven.modified { ", with changes," } else { "" };
     Ok(vec![match head(root) {
-        Some(head) if head == revision && !build.modified => {
+        Some(head) if head == *revision && !proven.modified => {
             format!("built from revision {short}, which is checked out")
         }
-        Some(head) if head != revision => format!(
+        Some(head) if head != *revision => format!(
             "the binary was built from revision {short}{changed} and {} is checked out: lines and functions are compared",
             head.chars().take(12).collect::<String>()
         ),
         _ => format!("the binary was built from revision {short}{changed}: lines and functions are compared"),
     }])
-}
-
-#[cfg(not(target_os = "linux"))]
-fn same_module(_: u32, _: &str, _: &Path) -> anyhow::Result<Vec<String>> {
-    Ok(Vec::new())
 }
 
 /// The revision that is checked out, if nothing is changed.

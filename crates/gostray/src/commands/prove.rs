@@ -1,40 +1,67 @@
-//! `gostray prove PID`.
+//! `gostray prove PID|CORE`.
 
-use crate::cli::Prove;
+use anyhow::bail;
+use gostray_model::{Snapshot, groups};
+
+use crate::cli::{Core, Pause, Prove};
 use crate::exit::Exit;
+use crate::show;
 
-#[cfg(target_os = "linux")]
 pub(crate) fn run(args: &Prove) -> anyhow::Result<Exit> {
-    use anyhow::bail;
-    use gostray_model::groups;
-
-    use crate::show;
-
     let filter = super::filter(&args.selection)?;
     show::check(&args.output)?;
-    let text = args.process.strip_prefix("pid:").unwrap_or(&args.process);
-    let Ok(pid) = text.parse() else {
-        bail!("{:?} is no process id: gostray ps lists the Go processes of this machine", args.process)
+    let Some(Proven { mut snapshot, .. }) = prove(&args.source, &args.pause, &args.core)? else {
+        bail!(
+            "{:?} is no process id and no core: gostray ps lists the Go processes of this machine, a core is core:FILE",
+            args.source
+        )
     };
-    let mut snapshot = prove(pid, &args.pause)?;
     filter.apply(&mut snapshot);
     let groups = groups(&snapshot);
-    show::snapshot(&snapshot, groups, &args.process, &args.output, args.goroutines)
+    show::snapshot(&snapshot, groups, &args.source, &args.output, args.goroutines)
+}
+
+/// What was proven of a process or a core, and what that was built from.
+pub(super) struct Proven {
+    pub(super) snapshot: Snapshot,
+    /// Its main module.
+    pub(super) module: String,
+    /// The revision of the source, where the build noted it, and whether files were changed since.
+    pub(super) revision: Option<String>,
+    pub(super) modified: bool,
+}
+
+/// Proves what can be proven of what a `SRC` argument names; `None` if that is neither process nor core.
+#[cfg(target_os = "linux")]
+pub(super) fn prove(source: &str, pause: &Pause, core: &Core) -> anyhow::Result<Option<Proven>> {
+    use crate::{corefile, source};
+
+    let (snapshot, build) = match (source::process(source), source::core(source)) {
+        (Some(pid), _) => (prove_process(pid, pause)?, gostray_process::build_info(pid)?),
+        (None, Some(path)) => {
+            let core = corefile::open(path, core)?;
+            let _progress = crate::progress::Progress::start(&format!("looking through the core {}", path.display()));
+            (core.prove()?, core.build_info().clone())
+        }
+        (None, None) => return Ok(None),
+    };
+    let gostray_process::BuildInfo { module, revision, modified, .. } = build;
+    Ok(Some(Proven { snapshot, module, revision, modified }))
 }
 
 /// Proves what can be proven of a process, and says on the way what it does.
 #[cfg(target_os = "linux")]
-pub(super) fn prove(pid: u32, pause: &crate::cli::Pause) -> anyhow::Result<gostray_model::Snapshot> {
+fn prove_process(pid: u32, pause: &Pause) -> anyhow::Result<Snapshot> {
     use gostray_process::{Method, ProveOptions, ProveProgress};
 
-    use crate::cli::Snapshot;
+    use crate::cli;
     use crate::progress::Progress;
 
     let options = ProveOptions {
         method: match pause.snapshot {
-            Snapshot::Auto => Method::Auto,
-            Snapshot::Fork => Method::Fork,
-            Snapshot::Stop => Method::Stop,
+            cli::Snapshot::Auto => Method::Auto,
+            cli::Snapshot::Fork => Method::Fork,
+            cli::Snapshot::Stop => Method::Stop,
         },
         max_pause: pause.max_pause,
         max_copy: pause.max_copy,
@@ -54,11 +81,11 @@ pub(super) fn prove(pid: u32, pause: &crate::cli::Pause) -> anyhow::Result<gostr
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn prove(pid: u32, _: &crate::cli::Pause) -> anyhow::Result<gostray_model::Snapshot> {
-    anyhow::bail!("process {pid} can't be read from outside on this system: that works on Linux only")
-}
+pub(super) fn prove(source: &str, _: &Pause, _: &Core) -> anyhow::Result<Option<Proven>> {
+    use crate::source;
 
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn run(_: &Prove) -> anyhow::Result<Exit> {
-    anyhow::bail!("processes can't be read from outside on this system: that works on Linux only")
+    if source::process(source).is_some() || source::core(source).is_some() {
+        bail!("{source} can't be read from outside on this system: that works on Linux only");
+    }
+    Ok(None)
 }

@@ -8,7 +8,7 @@ use gostray_golang::package::{PackageId, World};
 use gostray_model::{Group, groups};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all};
 
-use crate::cli::Endpoint;
+use crate::cli::{Core, Endpoint};
 use crate::source;
 
 /// Counts the goroutines of a snapshot that wait because of each finding.
@@ -20,7 +20,7 @@ pub(super) fn count(
     base: &Path,
     findings: &mut [Finding],
 ) -> anyhow::Result<()> {
-    let snapshot = source::load(from, &Endpoint::default())?;
+    let snapshot = source::load(from, &Endpoint::default(), &Core::default())?;
     // Those that are as they should be are no sign of anything.
     let mut judged: Vec<Judged> = judge_all(&snapshot, groups(&snapshot), &Policy::default());
     judged.retain(|judged| judged.judgement.verdict != Verdict::Normal);
