@@ -8,6 +8,7 @@ mod concise;
 mod explain;
 mod findings;
 mod full;
+mod html;
 mod json;
 mod processes;
 mod soak;
