@@ -61,14 +61,16 @@ pub(super) fn write(leak: &Leak<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out, "</dl>")?;
+    how(leak, out)?;
     counts(leak, out)?;
+    unproven(leak, out)?;
     writeln!(
         out,
         "<nav aria-label=\"Parts of this page\"><a href=\"#groups\">Groups</a> <a href=\"#stacks\">All stacks</a> \
-         <a href=\"#started\">Who started whom</a> <a href=\"#how\">How this was taken</a></nav>\n\
+         <a href=\"#started\">Who started whom</a></nav>\n</header>\n\
          <div class=\"filter\" role=\"search\" hidden><label for=\"filter\">Filter</label> \
          <input id=\"filter\" type=\"search\" autocomplete=\"off\" spellcheck=\"false\" placeholder=\"function, file, state, label or id\"> \
-         <span id=\"filtered\" class=\"small\" aria-live=\"polite\"></span></div>\n</header>"
+         <span id=\"filtered\" class=\"small\" aria-live=\"polite\"></span></div>"
     )
 }
 
@@ -98,22 +100,41 @@ fn counts(leak: &Leak<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "</tbody></table>")
 }
 
-/// Where the facts come from, at the end of the page.
-pub(super) fn how(leak: &Leak<'_>, out: &mut dyn Write) -> io::Result<()> {
-    writeln!(out, "<section aria-labelledby=\"how\"><h2 id=\"how\">How this was taken</h2>")?;
-    let mut notes: Vec<&str> =
-        leak.snapshot.notes.iter().filter(|note| note.kind == NoteKind::Source).map(|note| &*note.text).collect();
-    notes.extend(leak.explain.iter().flat_map(|explain| explain.notes).map(String::as_str));
-    for note in &notes {
+/// How it was taken and, with a filter, how little of it this is.
+fn how(leak: &Leak<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let notes = leak.snapshot.notes.iter().filter(|note| note.kind == NoteKind::Source).map(|note| &note.text);
+    for note in notes.chain(leak.explain.iter().flat_map(|explain| explain.notes)) {
         writeln!(out, "<p class=\"small\">{}</p>", text(note))?;
     }
-    if notes.is_empty() {
-        writeln!(out, "<p class=\"dim\">Read as it is.</p>")?;
+    Ok(())
+}
+
+/// What no proof means where none was looked for.
+fn unproven(leak: &Leak<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let snapshot = leak.snapshot;
+    if !snapshot.facts.is_empty() || leak.count(Verdict::Proven) > 0 || leak.groups.is_empty() {
+        return Ok(());
     }
+    match snapshot.target.pid.filter(|_| snapshot.target.kind == TargetKind::Process) {
+        Some(pid) => {
+            writeln!(
+                out,
+                "<p class=\"small\">Proof was not looked for: <code>gostray prove {pid}</code> does that.</p>"
+            )
+        }
+        None => writeln!(
+            out,
+            "<p class=\"small\">Such a source has proof only where the runtime’s own leak profile was asked.</p>"
+        ),
+    }
+}
+
+/// Who made the page, and what its words mean.
+pub(super) fn foot(out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "<p class=\"dim small\">Made by gostray {}. A group is all goroutines with the same start function, the same place \
-         where they are blocked, and the same operation.</p></section>",
+        "<footer class=\"dim small\">Made by gostray {}. A group is all goroutines with the same start function, the same \
+         place where they are blocked, and the same operation.</footer>",
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -68,8 +68,8 @@ impl Leak<'_> {
             groups::write(self, out)?;
             icicle::write(self, out)?;
             started::write(self, out)?;
-            head::how(self, out)?;
-            writeln!(out, "</main>")
+            writeln!(out, "</main>")?;
+            head::foot(out)
         })
     }
 

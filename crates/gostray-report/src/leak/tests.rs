@@ -15,7 +15,7 @@ use crate::{Detail, ExplainFormat, ExplainReport, Report};
 const HOSTILE: &str = "x\"'></title></style></script></textarea>--><img src=x onerror=alert(1)>\u{202e}\u{1b}[31m";
 /// The elements that pages are made of.
 const ELEMENTS: &str = "html head meta title style body header main section nav h1 h2 h3 h4 p div span b code a dl dt dd \
-                        table thead tbody tr th td ul ol li details summary pre label input svg rect text script";
+                        footer table thead tbody tr th td ul ol li details summary pre label input svg rect text script";
 
 fn frame(snapshot: &mut Snapshot, function: &str, file: &str, line: u32) -> gostray_model::FrameId {
     snapshot.tables.add_frame(Frame { function: function.into(), file: file.into(), line })
@@ -250,6 +250,17 @@ fn functions_that_start_each_other_are_shown_once() {
         assert!(tree.contains(&format!(">{name}<")), "{name}: {tree}");
     }
     assert_eq!(tree.matches("shown above").count(), 2, "{tree}");
+}
+
+#[test]
+fn where_no_proof_was_looked_for_it_is_said() {
+    let mut shop = shop();
+    assert!(!page(&shop, false).contains("not looked for"));
+    shop.facts.clear();
+    shop.records.retain(|record| record.id >= 300);
+    assert!(page(&shop, false).contains("Proof was not looked for: <code>gostray prove 4711</code>"));
+    shop.target.kind = TargetKind::File;
+    assert!(page(&shop, false).contains("only where the runtime’s own leak profile was asked"));
 }
 
 #[test]
