@@ -12,6 +12,8 @@ use crate::words::{bytes, count, duration, function, number, place, short_place}
 
 /// So many groups are open from the start, if they leak.
 const OPEN: usize = 6;
+/// So few groups are what was looked for.
+const FEW: usize = 3;
 /// So many ids of a group are named.
 const MAX_IDS: usize = 100;
 /// So many ways by which a group is held are named.
@@ -57,7 +59,8 @@ fn one(
     let Judged { group, judgement } = entry.judged;
     let tables = &leak.snapshot.tables;
     let blocked = group.blocked_at(tables);
-    let is_open = number_of <= OPEN && (judgement.verdict.is_leak() || entry.explanation.is_some());
+    let is_asked_for = judgement.verdict.is_leak() || entry.explanation.is_some() || leak.groups.len() <= FEW;
+    let is_open = number_of <= OPEN && is_asked_for;
     let mut aside: Vec<String> = Vec::new();
     aside.extend(group.retained(leak.snapshot).map(|retained| format!("keeps {}", bytes(retained))));
     aside.extend(group.oldest.map(|oldest| format!("oldest {}", duration(oldest))));
