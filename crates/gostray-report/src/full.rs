@@ -196,7 +196,7 @@ fn write_story(snapshot: &Snapshot, judged: &Judged, detail: &Detail, out: &mut 
     line("signature", &group.signature.to_string())
 }
 
-fn member(snapshot: &Snapshot, record: &gostray_model::Record) -> String {
+pub(crate) fn member(snapshot: &Snapshot, record: &gostray_model::Record) -> String {
     let tables = &snapshot.tables;
     let mut text = match record.id {
         0 => count(u64::from(record.count), "goroutine"),

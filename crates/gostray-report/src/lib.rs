@@ -8,7 +8,9 @@ mod concise;
 mod explain;
 mod findings;
 mod full;
+mod html;
 mod json;
+mod leak;
 mod processes;
 mod soak;
 mod style;
@@ -85,6 +87,14 @@ impl Report<'_> {
             Format::Json => json::write_report(self, detail, out),
             Format::Agent => agent::write_report(self, out),
         }
+    }
+
+    /// Writes one page for a browser, which loads nothing. It is no [`Format`], as a difference has none.
+    ///
+    /// # Errors
+    /// If `out` fails.
+    pub fn write_page(&self, detail: &Detail, out: &mut dyn io::Write) -> io::Result<()> {
+        leak::write_report(self, detail, out)
     }
 
     /// How many goroutines have a verdict.

@@ -41,6 +41,7 @@ pub(crate) fn snapshot(
         Format::Concise => show(gostray_report::Format::Concise),
         Format::Json => show(gostray_report::Format::Json),
         Format::Agent => show(gostray_report::Format::Agent),
+        Format::Html => output::raw_to(file, |out| report.write_page(&detail, out)),
         Format::Pprof => output::raw_to(file, |out| gostray_profile::write_pprof(snapshot, out)),
         Format::Text => output::raw_to(file, |out| gostray_profile::write_traceback(snapshot, out)),
     }?;

@@ -335,6 +335,60 @@ func main() {
 }
 
 #[test]
+fn a_page_has_the_cause_the_fix_and_what_the_source_says() {
+    let (go, folder) = (go(), tempfile::tempdir().unwrap());
+    let source = folder.path().join("source");
+    fs::create_dir(&source).unwrap();
+    // What is a string to Go would be the end of the page's own text to a browser.
+    let hostile = "</script><img src=x onerror=alert(1)>";
+    let text = fs::read_to_string(scenarios().join("s01_hedged_request/leaky/main.go")).unwrap();
+    let text = text.replace("// want GS103", &format!("// {hostile}"));
+    fs::write(source.join("main.go"), &text).unwrap();
+    fs::write(source.join("go.mod"), "module example.com/hedged\n\ngo 1.22\n").unwrap();
+    let executable = folder.path().join("program");
+    go.build(&source, &executable, &[] as &[&str]).unwrap();
+    let running = Running::start(&executable);
+    let page = |command: &str, args: &[&str]| {
+        let file = folder.path().join("leak.html");
+        let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args([command, &running.0.id().to_string(), "--max-pause", "30s", "--format", "html", "-o"])
+            .arg(&file)
+            .args(args)
+            .output()
+            .unwrap();
+        (output.status.code(), fs::read_to_string(&file).unwrap_or_default())
+    };
+    let start = Instant::now();
+    let source = source.to_str().unwrap();
+    let (code, explained) = loop {
+        let (code, page) = page("explain", &["--source", source]);
+        if code == Some(1) || start.elapsed() > PATIENCE {
+            break (code, page);
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(code, Some(1), "{explained}");
+    for text in [
+        "GS103",
+        "it waits here, for ever",
+        "<span class=\"line added\">",
+        "Verified so far: the file parses with it",
+        "gostray check --fix --verify test .",
+        "// &lt;/script&gt;&lt;img src=x",
+        // What is as it should be is there, too.
+        "</span> normal</span>",
+    ] {
+        assert!(explained.contains(text), "{text}: {explained}");
+    }
+    assert!(!explained.contains("<img") && explained.matches("</script>").count() == 1, "{explained}");
+    let (code, proven) = page("prove", &[]);
+    assert_eq!(code, Some(1), "{proven}");
+    for text in ["</span> proven</span>", "that nothing else can reach", "id=\"icicle\"", "<ul class=\"tree\">"] {
+        assert!(proven.contains(text), "{text}: {proven}");
+    }
+}
+
+#[test]
 fn a_dump_is_explained_like_a_process() {
     let source = scenarios().join("s01_hedged_request/leaky");
     let dump = "goroutine 7 [chan send, 12 minutes]:\nmain.first.func1()\n\t/build/leaky/main.go:15 +0x25\n\

@@ -36,6 +36,35 @@ fn json() {
 }
 
 #[test]
+fn a_page() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("leak.html").display().to_string();
+    let run = gostray(&["inspect", DUMP, "--format", "html", "-o", &file]);
+    assert_eq!((run.code, run.stdout.as_str()), (1, ""), "{run:?}");
+    let page = std::fs::read_to_string(&file).unwrap();
+    for text in [
+        "<h1>Goroutines of shop.debug2.txt</h1>",
+        "http-equiv=\"Content-Security-Policy\" content=\"default-src 'none';",
+        "main.(*shop).search.func1",
+        "id=\"icicle\"",
+        "<ul class=\"tree\">",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    // As many groups as the others show, and nothing to load.
+    let json: serde_json::Value = serde_json::from_str(&gostray(&["inspect", DUMP, "-json"]).stdout).unwrap();
+    let groups = json["groups"].as_array().unwrap().len();
+    assert_eq!(page.matches("<details class=\"group\"").count(), groups);
+    assert!(!page.contains("http://") && !page.contains("https://") && !page.contains(" src="), "{page}");
+    // Those of a profile without ids and creators say so.
+    let page = gostray(&["inspect", "shop.debug1.txt", "--format", "html"]).stdout;
+    assert!(page.contains("does not say who started"), "{page}");
+    let run = gostray(&["diff", DUMP, DUMP, "--format", "html"]);
+    assert_eq!(run.code, 2, "{run:?}");
+    assert!(run.stderr.contains("a difference has no pprof, text or html form"), "{run:?}");
+}
+
+#[test]
 fn a_difference() {
     // The same goroutines, but the bookkeepers are new and the search is gone.
     let dump = String::from_utf8(data(DUMP)).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use gostray_check::{Account, Finding, Safety, Waiting};
+use gostray_check::{Account, Waiting};
 use gostray_explain::{Cause, Explanation};
 use gostray_model::Frame;
 use gostray_verdict::Judged;
@@ -71,25 +71,14 @@ fn one(report: &ExplainReport<'_>, judged: &Judged, explanation: &Explanation, o
     match &explanation.cause {
         Cause::Finding(finding) => {
             write_one(finding, report.base, out)?;
-            fix(report, finding, out)
+            match report.mend(finding) {
+                Some(command) => writeln!(out, "  {} {command}", paint(style::DIM, &format!("{:<10}", "mend it"))),
+                None => Ok(()),
+            }
         }
         Cause::Accounts(accounts) => accounts.iter().try_for_each(|account| self::account(report, account, out)),
         Cause::Unknown(why) => line("cause", &printable(why)),
     }
-}
-
-/// How to go on from a finding.
-fn fix(report: &ExplainReport<'_>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
-    let Some(fix) = finding.fix.as_ref().filter(|fix| !fix.edits.is_empty()) else { return Ok(()) };
-    let flag = match fix.safety {
-        Safety::Safe => "--fix",
-        Safety::Unsafe => "--unsafe-fixes",
-        Safety::Display => return Ok(()),
-    };
-    let folder = finding.place.file.parent().unwrap_or(report.base);
-    let folder = folder.strip_prefix(report.base).unwrap_or(folder).display().to_string();
-    let folder = if folder.is_empty() { ".".to_owned() } else { format!("./{folder}") };
-    writeln!(out, "  {} gostray check {flag} --verify test {folder}", paint(style::DIM, &format!("{:<10}", "mend it")))
 }
 
 fn account(report: &ExplainReport<'_>, account: &Account, out: &mut dyn Write) -> io::Result<()> {

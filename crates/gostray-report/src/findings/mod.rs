@@ -18,7 +18,7 @@ use gostray_check::{Finding, Place, Report};
 
 pub(crate) use full::write_one;
 pub(crate) use github::{data, property};
-pub(crate) use html::page_style;
+pub(crate) use html::story;
 pub use json::findings_schema;
 pub(crate) use json::{FindingJson, of as finding_json};
 pub(crate) use junit::escape;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::{SoakReport, answers};
-use crate::findings::{escape, page_style};
+use crate::html::{Page, text, verdict as shown};
 use crate::words::{bytes, function, number, place};
 
 const WIDTH: f64 = 960.0;
@@ -14,23 +14,21 @@ const LEFT: f64 = 56.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = 30.0;
 
+/// What a load test adds to the style of all pages.
+const STYLE: &str = "pre b{width:5.5rem!important}svg{width:100%;height:auto}svg text{font:11px system-ui,sans-serif;fill:var(--dim)}\
+.curve{fill:none;stroke:var(--accent);stroke-width:2}.phase:nth-of-type(odd){fill:#8881}.phase{fill:#8882}.axis{stroke:#8884}";
+
 pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<()> {
+    Page { title: "gostray soak", style: STYLE, script: "" }.write(out, |out| content(report, out))
+}
+
+fn content(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<()> {
     let outcome = report.outcome;
     writeln!(
         out,
-        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\">\
-         <title>gostray soak</title><style>{}\
-         table{{border-collapse:collapse;width:100%;margin:1rem 0;font-size:.9rem}}td,th{{text-align:left;padding:.25rem .6rem;border-bottom:1px solid #8884}}\
-         td.n{{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}}td.i{{white-space:nowrap}}pre b{{width:4.5rem!important}}.clean{{background:#2b9a66}}.trouble{{background:#60646c}}\
-         svg{{width:100%;height:auto}}svg text{{font:11px system-ui,sans-serif;fill:#8b8d98}}.curve{{fill:none;stroke:#0d74ce;stroke-width:2}}\
-         .phase:nth-of-type(odd){{fill:#8881}}.phase{{fill:#8882}}.axis{{stroke:#8884}}</style></head><body>",
-        page_style()
-    )?;
-    writeln!(
-        out,
         "<h1>{}</h1><p class=\"at\">{} · {} goroutines before, {} after · {:.0} requests a second</p>",
-        escape(&report.summary()),
-        escape(report.target),
+        text(&report.summary()),
+        text(report.target),
         number(outcome.before),
         number(outcome.after),
         outcome.rate
@@ -42,10 +40,10 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
     )?;
     for endpoint in &outcome.endpoints {
         let verdict = endpoint.growths.iter().map(|growth| growth.judged.judgement.verdict).min();
-        let (class, word) = match verdict {
-            Some(verdict) => (verdict.as_str(), verdict.as_str()),
-            None if endpoint.trouble.is_some() => ("trouble", "not tested"),
-            None => ("clean", "clean"),
+        let word = match verdict {
+            Some(verdict) => verdict.as_str(),
+            None if endpoint.trouble.is_some() => "not tested",
+            None => "clean",
         };
         let latency = endpoint.answers.latency();
         let millis = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1000.0);
@@ -56,12 +54,13 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
         let rate = verdict.map(|_| format!("{:.2}", endpoint.per_request())).unwrap_or_default();
         writeln!(
             out,
-            "<tr><td>{}<td><span class=\"tier {class}\">{word}</span><td class=\"n\">{rate}<td class=\"i\">{interval}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
-            escape(&endpoint.name),
+            "<tr><td>{}<td>{}<td class=\"n\">{rate}<td class=\"i\">{interval}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>",
+            text(&endpoint.name),
+            shown(word),
             number(endpoint.answers.sent),
             millis(latency.p50),
             millis(latency.p99),
-            escape(&endpoint.trouble.clone().unwrap_or_else(|| answers(endpoint)))
+            text(&endpoint.trouble.clone().unwrap_or_else(|| answers(endpoint)))
         )?;
     }
     writeln!(out, "</tbody></table>")?;
@@ -76,14 +75,15 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
             let because: Vec<&str> = growth.judged.judgement.evidence.iter().map(|own| own.detail.as_str()).collect();
             writeln!(
                 out,
-                "<article><header><h2><span class=\"tier {verdict}\">{verdict}</span>{} leaves {:.2} × {} behind per request</h2>\
+                "<article><header><h2>{}{} leaves {:.2} × {} behind per request</h2>\
                  <div class=\"at\">{}</div></header><pre><span class=\"line\"><b>waits</b>{}</span><span class=\"line\"><b>started</b>{}</span></pre>",
-                escape(&endpoint.name),
+                shown(verdict.as_str()),
+                text(&endpoint.name),
                 growth.rate.mean,
-                escape(group.state(tables)),
-                escape(&because.join(" · ")),
-                escape(&at(group.blocked_at(tables))),
-                escape(&at(group.created_at(tables))),
+                text(group.state(tables)),
+                text(&because.join(" · ")),
+                text(&at(group.blocked_at(tables))),
+                text(&at(group.created_at(tables))),
             )?;
             if let Some(each) = growth.bytes {
                 write!(out, "<footer>{} kept by each of them</footer>", bytes(each))?;
@@ -91,7 +91,7 @@ pub(super) fn write(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<
             writeln!(out, "</article>")?;
         }
     }
-    writeln!(out, "</body></html>")
+    Ok(())
 }
 
 /// Goroutines over time.
@@ -112,7 +112,7 @@ fn curve(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<()> {
             "<rect class=\"phase\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"><title>{}</title></rect>",
             (to - from).max(0.0),
             HEIGHT - TOP - BOTTOM,
-            escape(&phase.name)
+            text(&phase.name)
         )?;
         // The names would not fit, nor a number that is next to another.
         if to - from < 14.0 {
@@ -134,6 +134,6 @@ fn curve(report: &SoakReport<'_>, out: &mut dyn Write) -> io::Result<()> {
         curve.points.iter().map(|(at, count)| format!("{:.1},{:.1}", x(*at), y(*count))).collect();
     writeln!(out, "<polyline class=\"curve\" points=\"{}\"/></svg>", points.join(" "))?;
     let names: Vec<String> =
-        curve.phases.iter().enumerate().map(|(at, phase)| format!("{} {}", at + 1, escape(&phase.name))).collect();
+        curve.phases.iter().enumerate().map(|(at, phase)| format!("{} {}", at + 1, text(&phase.name))).collect();
     writeln!(out, "<p class=\"at\">{}</p>", names.join(" · "))
 }

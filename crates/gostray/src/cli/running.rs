@@ -103,6 +103,7 @@ pub(crate) struct Diff {
     gostray prove 4711\n  \
     gostray prove pid:4711 --format json\n  \
     gostray prove core:core.4711\n  \
+    gostray prove 4711 --format html -o leak.html   # to attach to a ticket\n  \
     gostray prove 4711 --max-pause 10ms")]
 pub(crate) struct Prove {
     /// The process by its id, or as pid:N; or core:FILE
@@ -225,6 +226,8 @@ pub(crate) enum Format {
     Pprof,
     /// A traceback as the Go runtime prints it (debug=2), of a source that has goroutine ids
     Text,
+    /// One page for a browser, with nothing to load: for a ticket
+    Html,
     /// One line a suspicious group, for assistants
     Agent,
 }

@@ -108,6 +108,7 @@ pub(crate) struct Known {
     gostray explain 4711 --source ~/src/shop\n  \
     gostray explain :6060\n  \
     gostray explain core:core.4711 --source ~/src/shop\n  \
+    gostray explain 4711 --format html -o leak.html\n  \
     kubectl logs shop-7d4 --previous | gostray explain - --source ~/src/shop")]
 pub(crate) struct Explain {
     /// host:port, URL, pid:N, core:FILE, file or -
@@ -148,6 +149,8 @@ pub(crate) enum ExplainFormat {
     Full,
     /// gostray.snapshot/v1, with an explanation in each group
     Json,
+    /// One page for a browser, with nothing to load: for a ticket
+    Html,
 }
 
 /// Say what a rule means, why, and what to do instead.

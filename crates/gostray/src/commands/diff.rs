@@ -16,8 +16,8 @@ pub(crate) fn run(args: &cli::Diff) -> anyhow::Result<Exit> {
         Format::Concise => gostray_report::Format::Concise,
         Format::Json => gostray_report::Format::Json,
         Format::Agent => gostray_report::Format::Agent,
-        Format::Pprof | Format::Text => {
-            bail!("a difference has no pprof or text form: use full, concise, json or agent")
+        Format::Pprof | Format::Text | Format::Html => {
+            bail!("a difference has no pprof, text or html form: use full, concise, json or agent")
         }
     };
     if args.before == "-" && args.after == "-" {

@@ -42,8 +42,8 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
         return Ok(Exit::Nothing);
     }
     let worst = if args.all { Verdict::Unknown } else { Verdict::Suspect };
-    let mut judged: Vec<Judged> = judge_all(&snapshot, all, &Policy::default());
-    judged.retain(|judged| judged.judgement.verdict <= worst);
+    let (judged, others): (Vec<Judged>, Vec<Judged>) =
+        judge_all(&snapshot, all, &Policy::default()).into_iter().partition(|judged| judged.judgement.verdict <= worst);
 
     let progress = Progress::start("looking for the causes in the source");
     let (every, _) = folders(&workspace, &root, &["./...".to_owned()])?;
@@ -67,11 +67,18 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
     drop(progress);
 
-    let shown =
-        ExplainReport { snapshot: &snapshot, judged: &judged, explanations: &explanations, base: &root, notes: &notes };
+    let shown = ExplainReport {
+        snapshot: &snapshot,
+        judged: &judged,
+        explanations: &explanations,
+        others: &others,
+        base: &root,
+        notes: &notes,
+    };
     let format = match args.format {
         cli::ExplainFormat::Full => ExplainFormat::Full,
         cli::ExplainFormat::Json => ExplainFormat::Json,
+        cli::ExplainFormat::Html => ExplainFormat::Html,
     };
     output::to(args.output.as_deref(), |out| shown.write(format, out))?;
     let leaks = judged.iter().any(|judged| judged.judgement.verdict.is_leak());
