@@ -8,7 +8,7 @@ mod running;
 mod source;
 mod testing;
 
-pub(crate) use fleet::{Export, Gate, GateFormat, LogFormat, Serve, Store};
+pub(crate) use fleet::{Export, Gate, Leaks, LogFormat, Mcp, Serve, Server, ServerFormat, Store};
 pub(crate) use go_flags::go_flags;
 pub(crate) use running::{
     Core, Demo, Diff, Endpoint, Format, Inspect, Output, Pause, Prove, Ps, Selection, Snapshot, Top,
@@ -81,6 +81,8 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Watch a fleet: scrape, store, tell leaks from load, alert, and show all of it in the browser
     Serve(Serve),
+    /// Show the leaks that a gostray server knows, or one of them
+    Leaks(Leaks),
     /// Ask a gostray server whether a build leaks
     Gate(Gate),
     /// Write what other tools read: Prometheus rules, a Grafana dashboard, a mixin, the API, samples
@@ -91,8 +93,9 @@ pub(crate) enum Command {
     Store(Store),
     /// List the Go processes of this machine, without stopping any
     Ps(Ps),
-    /// Serve ps, inspect, prove, explain and check to assistants, over standard input and output (MCP)
-    Mcp,
+    /// Serve ps, inspect, prove, explain, check and the leaks of a server to assistants, over standard input and output
+    /// (MCP)
+    Mcp(Mcp),
     /// Say what works on this machine, and how to mend what doesn't
     Doctor,
     /// Show the whole story on a bundled leaky service

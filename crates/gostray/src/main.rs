@@ -6,6 +6,7 @@ mod corefile;
 mod exit;
 mod output;
 mod progress;
+mod server;
 mod show;
 mod source;
 

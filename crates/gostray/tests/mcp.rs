@@ -83,7 +83,7 @@ fn tools_are_listed_and_none_changes_anything() {
         names.push(tool["name"].as_str().unwrap());
     }
     names.sort_unstable();
-    assert_eq!(names, ["check", "explain", "inspect", "prove", "ps", "rule"]);
+    assert_eq!(names, ["check", "explain", "inspect", "leak", "leaks", "prove", "ps", "rule"]);
 }
 
 #[test]
@@ -116,7 +116,9 @@ fn what_goes_wrong_is_said_and_the_server_goes_on() {
     for (tool, arguments, what) in [
         ("inspect", json!({"source": "/nowhere/dump"}), "/nowhere/dump"),
         ("inspect", json!({"source": "--help"}), "dash"),
-        ("prove", json!({"pid": 4_194_304}), "no process"),
+        ("prove", json!({"source": "pid:4194304"}), "no process"),
+        ("leaks", json!({}), "no server was named"),
+        ("leak", json!({"leak": "x"}), "no server was named"),
         ("rule", json!({"rule": "GS999"}), "GS999"),
         ("explain", json!({"source": ":1", "folder": "/nowhere"}), "/nowhere"),
     ] {

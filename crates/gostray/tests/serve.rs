@@ -257,6 +257,25 @@ fn the_leaks_of_a_process_are_shown_told_and_accepted() {
     let service = leaks[0]["service"].as_str().unwrap();
     assert_eq!(gate(&["--service", service]).status.code(), Some(1));
     assert_eq!(gate(&["--service", "nobody"]).status.code(), Some(4));
+
+    // What a person or an assistant asks who has no browser at hand.
+    let ask = |args: &[&str]| {
+        let server = format!("http://127.0.0.1:{}", server.port);
+        let output = gostray().args(["leaks", "--server", &server]).args(args).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text, _) = ask(&[]);
+    assert!(code == Some(1) && text.contains(service) && text.contains(&format!("/leaks/{id}")), "{text}");
+    let (code, text, _) = ask(&[&id]);
+    assert!(code == Some(1) && text.contains("started at") && text.contains("because"), "{text}");
+    let (code, text, _) = ask(&[&id, "--format", "json", "--exit-zero"]);
+    let leak: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((code, leak["id"].as_str()), (Some(0), Some(id)));
+    assert_eq!(ask(&["--service", "nobody"]).0, Some(0));
+    let (code, _, error) = ask(&["../status"]);
+    assert!(code == Some(2) && error.contains("404"), "{error}");
+    let (code, _, error) = ask(&["--state", "closed"]);
+    assert!(code == Some(2) && error.contains("unknown state"), "{error}");
 }
 
 #[test]

@@ -61,9 +61,8 @@ pub(crate) enum LogFormat {
     gostray gate --server http://localhost:7117 --service orders --build v2.14.0\n  \
     gostray gate --server https://gostray.example --service orders --build v2.14.0 --token-file token --wait 1h")]
 pub(crate) struct Gate {
-    /// The server
-    #[arg(long, value_name = "URL")]
-    pub(crate) server: String,
+    #[command(flatten)]
+    pub(crate) server: Server,
     /// The service
     #[arg(long, value_name = "SERVICE")]
     pub(crate) service: String,
@@ -76,20 +75,68 @@ pub(crate) struct Gate {
     /// Wait until it is known, but not longer
     #[arg(long, value_parser = parse_duration, value_name = "DURATION")]
     pub(crate) wait: Option<Duration>,
-    /// A file with a bearer token
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_file: Option<PathBuf>,
     /// How to show the answer
-    #[arg(long, value_enum, default_value_t = GateFormat::Full, value_name = "FORMAT")]
-    pub(crate) format: GateFormat,
+    #[arg(long, value_enum, default_value_t = ServerFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: ServerFormat,
     /// Exit with 0 even if it leaks
     #[arg(long)]
     pub(crate) exit_zero: bool,
 }
 
-/// How to show what a server thinks of a build.
+/// Show the leaks that a gostray server knows, or one of them.
+///
+/// Exits with 1 if one is open or confirmed.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    gostray leaks --server http://localhost:7117\n  \
+    gostray leaks --server http://localhost:7117 --service orders --state all\n  \
+    gostray leaks --server http://localhost:7117 4f1c9a2b7d40")]
+pub(crate) struct Leaks {
+    /// One of them, by its id
+    #[arg(value_name = "LEAK")]
+    pub(crate) leak: Option<String>,
+    #[command(flatten)]
+    pub(crate) server: Server,
+    /// Those of a service
+    #[arg(long, value_name = "SERVICE")]
+    pub(crate) service: Option<String>,
+    /// Those in these states, separated by commas: open, confirmed, accepted, resolved, or all
+    #[arg(long, default_value = "open,confirmed", value_name = "STATES")]
+    pub(crate) state: String,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t = ServerFormat::Full, value_name = "FORMAT")]
+    pub(crate) format: ServerFormat,
+    /// Exit with 0 even if there are leaks
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+}
+
+/// Serve ps, inspect, prove, explain, check, and what a gostray server knows, to assistants, over standard input and
+/// output (MCP).
+#[derive(Debug, Args)]
+pub(crate) struct Mcp {
+    /// A gostray server, whose leaks can be asked for
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// A file with a bearer token for it
+    #[arg(long, value_name = "FILE", requires = "server")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// A gostray server.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
+    /// The server
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: String,
+    /// A file with a bearer token
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// How to show what a server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum GateFormat {
+pub(crate) enum ServerFormat {
     /// For people
     Full,
     /// As the server gives it

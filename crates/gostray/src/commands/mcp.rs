@@ -11,31 +11,34 @@ use rmcp::schemars::JsonSchema;
 use rmcp::serde::Deserialize;
 use rmcp::{ServerHandler, ServiceExt, tool, tool_handler, tool_router};
 
+use crate::cli::Mcp;
 use crate::exit::Exit;
 
 /// An answer longer than this is cut: nobody reads it, and it costs whoever asks.
 const MAX_ANSWER: usize = 400_000;
 
 const INSTRUCTIONS: &str = "gostray finds goroutine leaks in Go programs. `check` reads source; `ps`, `inspect` and `prove` look at \
-running programs from outside; `explain` leads from a running leak to the statement that causes it. A verdict is `proven` only \
+running programs and cores from outside; `leaks` and `leak` ask the gostray server that watches a fleet, if one was named; `explain` leads from a running leak to the statement that causes it. A verdict is `proven` only \
 if the goroutine can never run again. Nothing is changed: to mend something, run `gostray check --fix` yourself.";
 
-pub(crate) fn run() -> anyhow::Result<Exit> {
+pub(crate) fn run(args: Mcp) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let service = Gostray.serve(rmcp::transport::stdio()).await?;
+        let service = Gostray { fleet: args }.serve(rmcp::transport::stdio()).await?;
         service.waiting().await?;
         Ok(Exit::Clean)
     })
 }
 
-struct Gostray;
+struct Gostray {
+    fleet: Mcp,
+}
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(crate = "rmcp::serde")]
 #[schemars(crate = "rmcp::schemars")]
 struct Source {
-    /// host:port or URL of net/http/pprof, pid:N, or a file with a saved goroutine dump or profile
+    /// host:port or URL of net/http/pprof, pid:N, core:FILE, or a file with a saved goroutine dump or profile
     source: String,
 }
 
@@ -43,8 +46,26 @@ struct Source {
 #[serde(crate = "rmcp::serde")]
 #[schemars(crate = "rmcp::schemars")]
 struct Process {
-    /// The process id
-    pid: u32,
+    /// pid:N of a process on this machine, or core:FILE
+    source: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "rmcp::serde")]
+#[schemars(crate = "rmcp::schemars")]
+struct OfFleet {
+    /// Only those of this service
+    service: Option<String>,
+    /// Which states, separated by commas: open, confirmed, accepted, resolved, or all; open,confirmed if absent
+    state: Option<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(crate = "rmcp::serde")]
+#[schemars(crate = "rmcp::schemars")]
+struct LeakId {
+    /// The id of a leak, as `leaks` gives it
+    leak: String,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -96,11 +117,27 @@ impl Gostray {
         ask(&["inspect", "--format", "json", "--exit-zero"], &[&source]).await
     }
 
-    /// Which goroutines of a process can never run again, what they retain, and who holds the others
+    /// Which goroutines of a process or core can never run again, what they retain, and who holds the others
     /// (gostray.snapshot/v1). The process is held up for about a millisecond, and only if something looks like a leak.
     #[tool(annotations(title = "Proof of leaks", read_only_hint = true, open_world_hint = false))]
-    async fn prove(&self, Parameters(Process { pid }): Parameters<Process>) -> CallToolResult {
-        ask(&["prove", "--format", "json", "--exit-zero"], &[&pid.to_string()]).await
+    async fn prove(&self, Parameters(Process { source }): Parameters<Process>) -> CallToolResult {
+        ask(&["prove", "--format", "json", "--exit-zero"], &[&source]).await
+    }
+
+    /// The leaks that the gostray server knows which watches a fleet: service, verdict, place, how many goroutines on how
+    /// many instances, since which build.
+    #[tool(annotations(title = "Leaks of the fleet", read_only_hint = true))]
+    async fn leaks(&self, Parameters(OfFleet { service, state }): Parameters<OfFleet>) -> CallToolResult {
+        let service = service.map(|service| format!("--service={service}"));
+        let state = state.map(|state| format!("--state={state}"));
+        let more: Vec<&str> = service.iter().chain(&state).map(String::as_str).collect();
+        self.ask_server(&more, &[]).await
+    }
+
+    /// One leak of the fleet with its stacks, instances, holders, evidence and history.
+    #[tool(annotations(title = "Leak of the fleet", read_only_hint = true))]
+    async fn leak(&self, Parameters(LeakId { leak }): Parameters<LeakId>) -> CallToolResult {
+        self.ask_server(&[], &[&leak]).await
     }
 
     /// From what is stuck in a program to the statement that causes it and its fix, or to who could wake it
@@ -137,6 +174,22 @@ impl ServerHandler for Gostray {
         let mut info = ServerConfig::new(ServerCapabilities::builder().enable_tools().build());
         info.server_info = Implementation::new("gostray", env!("CARGO_PKG_VERSION"));
         info.with_instructions(INSTRUCTIONS)
+    }
+}
+
+impl Gostray {
+    async fn ask_server(&self, more: &[&str], values: &[&str]) -> CallToolResult {
+        let Some(server) = &self.fleet.server else {
+            return failed(
+                "no server was named: it is started as `gostray mcp --server http://localhost:7117`".to_owned(),
+            );
+        };
+        let server = format!("--server={server}");
+        let token = self.fleet.token_file.as_ref().map(|path| format!("--token-file={}", path.display()));
+        let mut words = vec!["leaks", "--format", "json", "--exit-zero", &server];
+        words.extend(token.as_deref());
+        words.extend(more);
+        ask(&words, values).await
     }
 }
 

@@ -8,6 +8,7 @@ mod explain;
 mod export;
 mod gate;
 mod inspect;
+mod leaks;
 mod man;
 mod mcp;
 mod prove;
@@ -40,11 +41,12 @@ pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
         Command::Prove(args) => prove::run(&args),
         Command::Diff(args) => diff::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Leaks(args) => leaks::run(&args),
         Command::Gate(args) => gate::run(&args),
         Command::Export(args) => export::run(args),
         Command::Store(args) => store::run(args),
         Command::Ps(args) => ps::run(&args),
-        Command::Mcp => mcp::run(),
+        Command::Mcp(args) => mcp::run(args),
         Command::Top(args) => top::run(&args),
         Command::Doctor => doctor::run(),
         Command::Demo(args) => demo::run(&args),
