@@ -67,13 +67,16 @@ pub fn find<'f>(findings: &'f [Finding], places: &Places, accounts: &[Account]) 
         })
     };
     let elsewhere = |finding: &Finding| finding.blocks_at.is_some() && places.blocked.is_some() && !blocks(finding);
-    let tests: [&dyn Fn(&Finding) -> bool; 8] = [
+    // Who waits for itself with a lock keeps it from all others.
+    let holds = |finding: &Finding| about(finding) && finding.rule.code == "GS201";
+    let tests: [&dyn Fn(&Finding) -> bool; 9] = [
         &|finding| blocks(finding) && spawned(finding),
         &blocks,
         &reported,
         // Who waits at a lock is told about rather by who keeps it than by what they would do with it.
         &|finding| about(finding) && !elsewhere(finding) && finding.tier != Tier::Hygiene,
         &on_the_way,
+        &holds,
         // What only makes leaks easy may be said of any `go` statement.
         &|finding| spawned(finding) && !elsewhere(finding) && finding.tier != Tier::Hygiene,
         &|finding| about(finding) && !elsewhere(finding),

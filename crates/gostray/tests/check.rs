@@ -558,3 +558,14 @@ func check(status string) error { return nil }
     // A deferred close would close what `open` returns.
     assert_eq!(found, ["9 GS501 safe", "22 GS501 display"]);
 }
+
+#[test]
+fn a_way_that_waits_for_itself_is_no_way_out() {
+    let text = "package p\n\nimport \"sync\"\n\ntype server struct {\n\tmu sync.Mutex\n\tdrain bool\n}\n\n\
+        func (s *server) stop() {\n\ts.mu.Lock()\n\tif s.drain {\n\t\ts.mu.Lock()\n\t\treturn\n\t}\n\t\
+        s.drain = true\n\ts.mu.Unlock()\n}\n";
+    let folder = module(&[("p.go", text)]);
+    let output = gostray(folder.path(), &["check", "--format", "concise"]);
+    let found = stdout(&output);
+    assert!(found.contains("p.go:13:3") && found.contains("GS201") && !found.contains("GS202"), "{found}");
+}

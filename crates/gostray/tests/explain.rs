@@ -473,6 +473,10 @@ fn of_go_s_own_leaks_most_have_a_cause_and_nearly_all_an_account() {
             .unwrap();
         child.stdin.take().unwrap().write_all(dump.as_bytes()).unwrap();
         let json = json(&child.wait_with_output().unwrap());
+        if case == "Grpc795" {
+            // One waits for itself with the lock, the other one for that: it is one cause.
+            assert!(self::causes(&json).iter().all(|(rule, line)| (rule.as_str(), *line) == ("GS201", 26)), "{json}");
+        }
         let has = |what: &str| {
             let groups = json["groups"].as_array().unwrap().iter();
             groups.filter(|group| group["verdict"] == "proven").any(|group| !group["explanation"][what].is_null())

@@ -64,25 +64,51 @@ struct Held<'b, 'p> {
     lock: &'b LockCall,
 }
 
-impl Watch for Held<'_, '_> {
-    type State = bool;
+/// Who holds the lock on a way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Holder {
+    Nobody,
+    /// The call that is asked about.
+    This,
+    /// Another call of the function.
+    Other,
+}
 
-    fn start(&self) -> bool {
-        false
+impl Held<'_, '_> {
+    /// Does a call take the lock so that it can't be taken again?
+    fn takes(&self, call: ExprId) -> bool {
+        let reads = Act::Take(Mode::Read);
+        lock_call(self.body, call).is_some_and(|other| {
+            let takes = matches!(other.act, Act::Take(_)) && other.path == self.lock.path;
+            takes && !(other.act == reads && self.lock.act == reads)
+        })
+    }
+}
+
+impl Watch for Held<'_, '_> {
+    type State = Holder;
+
+    fn start(&self) -> Holder {
+        Holder::Nobody
     }
 
-    fn event(&self, state: bool, event: &Event) -> Option<bool> {
+    fn event(&self, state: Holder, event: &Event) -> Option<Holder> {
         match event.what {
             What::Call { call } | What::Deferred { call } => {
-                if call == self.lock.call {
-                    return Some(true);
-                }
-                if gives(self.body, call, &self.lock.path) { Some(false) } else { Some(state) }
+                let takes = matches!(event.what, What::Call { .. }) && self.takes(call);
+                Some(match state {
+                    // It waits for itself, and no way out comes after that: that is another rule's.
+                    Holder::This | Holder::Other if takes => return None,
+                    _ if call == self.lock.call => Holder::This,
+                    _ if takes => Holder::Other,
+                    _ if gives(self.body, call, &self.lock.path) => Holder::Nobody,
+                    holder => holder,
+                })
             }
             // It is another one now.
             What::Assign { name } if self.body.tree.types.variable(name) == Some(self.lock.path.root) => None,
             // A closure, or a method value, that gives it back later.
-            What::Closure { closure } if state => {
+            What::Closure { closure } if state == Holder::This => {
                 let span = self.body.ast()[closure].span;
                 let text = self.body.text(span);
                 if text.contains("nlock") { None } else { Some(state) }
@@ -91,8 +117,8 @@ impl Watch for Held<'_, '_> {
         }
     }
 
-    fn is_found(&self, state: &bool, exit: Exit) -> bool {
-        *state && exit == Exit::Return
+    fn is_found(&self, state: &Holder, exit: Exit) -> bool {
+        *state == Holder::This && exit == Exit::Return
     }
 }
 
