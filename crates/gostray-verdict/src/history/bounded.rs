@@ -142,3 +142,69 @@ fn never_still(growth: &Growth, clock: Clock) -> f64 {
     };
     growth.increments.iter().filter(|one| one.mark != Mark::Higher).map(of).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::envelope::{BUCKET, Envelope, Load};
+
+    /// One day: counts and requests of each half hour.
+    fn weighed(of: impl Fn(f64) -> (f64, f64)) -> Against {
+        let (mut envelope, mut load) = (Envelope::default(), Load::default());
+        for step in 0..48_i32 {
+            let (count, requests) = of(f64::from(step) / 2.0);
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+            let whole = |value: f64| value as u32;
+            envelope.push(i64::from(step) * BUCKET, whole(count));
+            load.push(i64::from(step) * BUCKET, whole(requests));
+        }
+        against(&Growth::of(0, &envelope, &load, 48).into_iter().collect::<Vec<_>>())
+    }
+
+    fn daily(hour: f64) -> f64 {
+        100.0 - 80.0 * (hour / 24.0 * std::f64::consts::TAU).cos()
+    }
+
+    #[test]
+    fn what_comes_evenly_has_no_end() {
+        let against = weighed(|hour| (10.0 * hour, daily(hour)));
+        assert!(against.filling > 10.0 && against.pool > 10.0, "{against:?}");
+    }
+
+    #[test]
+    fn what_fills_up_has() {
+        for hours in [1.0, 4.0, 10.0] {
+            let against = weighed(|hour| (500.0 * (1.0 - (-hour / hours).exp()), 50.0));
+            assert!(against.filling < 0.0, "{hours} hours: {against:?}");
+        }
+    }
+
+    #[test]
+    fn a_pool_has() {
+        let against = weighed(|hour| (daily(hour.min(12.0)), daily(hour)));
+        assert!(against.pool < 0.0, "{against:?}");
+    }
+
+    #[test]
+    fn bursts_are_few_witnesses() {
+        let evenly = weighed(|hour| (10.0 * hour, 50.0));
+        let in_two = weighed(|hour| {
+            (
+                if hour > 19.0 {
+                    240.0
+                } else if hour > 7.0 {
+                    120.0
+                } else {
+                    0.0
+                },
+                50.0,
+            )
+        });
+        assert!(in_two.filling < 3.0 && evenly.filling > 4.0 * in_two.filling, "{evenly:?} {in_two:?}");
+    }
+
+    #[test]
+    fn nothing_is_no_evidence() {
+        assert_eq!(against(&[]), Against::default());
+    }
+}

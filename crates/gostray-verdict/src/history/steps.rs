@@ -38,7 +38,7 @@ pub(super) fn steps(growths: &[Growth]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
     let is_short = buckets.len() as f64 <= SHORT * many as f64;
     buckets.sort_unstable_by_key(|(step, _)| *step);
-    if !is_short || buckets.last().is_none_or(|(step, _)| last - step < QUIET) {
+    if whole <= 0.0 || !is_short || buckets.last().is_none_or(|(step, _)| last - step < QUIET) {
         return 0.0;
     }
     let (mut before, mut step, mut sum, mut squares) = (i64::MIN / 2, 0.0, 0.0_f64, 0.0);
@@ -51,4 +51,35 @@ pub(super) fn steps(growths: &[Growth]) -> f64 {
     }
     squares += step * step;
     sum * sum / squares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::envelope::{BUCKET, Envelope, Load};
+
+    /// Three days of half hours, in some of which there are ten more.
+    fn counted(rises: impl Fn(i64) -> bool) -> f64 {
+        let (mut envelope, mut level) = (Envelope::default(), 10);
+        for step in 0..144 {
+            level += if rises(step) { 10 } else { 0 };
+            envelope.push(step * BUCKET, level);
+        }
+        let growth = Growth::of(0, &envelope, &Load::default(), 144);
+        steps(&growth.into_iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn counts_what_stands_apart() {
+        assert!((counted(|step| step % 36 == 20) - 4.0).abs() < 1e-9);
+        assert!((counted(|step| step % 36 == 20 || step % 36 == 21) - 4.0).abs() < 1e-9, "an hour is one step");
+        assert!((counted(|step| step == 50) - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_rises_all_the_time_or_just_now_has_none() {
+        assert!(counted(|_| true).abs() < 1e-9);
+        assert!(counted(|step| step % 36 == 20 || step == 142).abs() < 1e-9);
+        assert!(counted(|_| false).abs() < 1e-9);
+    }
 }
