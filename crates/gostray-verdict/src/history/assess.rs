@@ -97,10 +97,12 @@ impl Weighed {
     pub fn assess(&mut self, runs: &[Run<'_>], weight: f64, now: Millis) -> Assessment {
         let mix = |sum: u64, run: &Run<'_>| sum.rotate_left(7) ^ run.id ^ u64::from(run.is_over).rotate_right(1);
         let of = Some((now.div_euclid(BUCKET), runs.iter().fold(runs.len() as u64, mix)));
+        let mut assessment = if self.of == of { self.assessment.clone() } else { by_half_hours(runs, weight, now) };
         if self.of != of {
-            (self.of, self.assessment) = (of, by_half_hours(runs, weight, now));
+            // Most kinds hardly change: to weigh them again costs less than to remember.
+            let is_worth = assessment.runs.iter().any(|run| run.rise > 0.0);
+            *self = if is_worth { Self { of, assessment: assessment.clone() } } else { Self::default() };
         }
-        let mut assessment = self.assessment.clone();
         for own in &mut assessment.runs {
             if let Some(run) = runs.iter().find(|run| run.id == own.id) {
                 own.level = f64::from(run.envelope.last());
