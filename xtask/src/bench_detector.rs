@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use gostray_simulator::{
     Alert, Detector, Maker, Oracle, Score, Scrape, Service, Shape, State, World, evaluate, peers, table,
 };
-use gostray_verdict::history::{Envelope, HOUR, Load, MINUTE, Millis, Run, Survival, Tracker, Wanted, assess};
+use gostray_verdict::history::{Envelope, HOUR, Load, MINUTE, Millis, Run, Survival, Tracker, Wanted, Weighed};
 
 /// Measure the detector on a simulated fleet.
 #[derive(Debug, clap::Args)]
@@ -61,12 +61,18 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// History counts for so long.
+const KEPT: Millis = 72 * HOUR;
+
 /// The detector, fed by the simulator.
 struct Gostray {
     counts_only: bool,
     index: usize,
     kinds: Vec<Kind>,
-    processes: BTreeMap<usize, Process>,
+    /// By run: those that run, and those that ended within three days.
+    processes: BTreeMap<u64, Process>,
+    /// The run of each instance.
+    current: BTreeMap<usize, u64>,
     evaluated: Millis,
     profiled: HashMap<usize, Millis>,
 }
@@ -74,14 +80,23 @@ struct Gostray {
 struct Kind {
     weight: f64,
     tracker: Tracker,
-    envelopes: BTreeMap<usize, Envelope>,
-    /// The first list of ids that was asked for: of which run, and when.
-    first: Option<(u64, i64)>,
+    weighed: Weighed,
+    envelopes: BTreeMap<u64, Envelope>,
+    listed: Option<Listed>,
 }
 
-/// The process that runs now.
+/// The first list of ids that was asked for.
+#[derive(Clone, Copy)]
+struct Listed {
+    run: u64,
+    at: i64,
+    /// Some ended: when the others were seen, and how many.
+    rest: Option<(i64, u32)>,
+}
+
+/// A run of a process.
 struct Process {
-    generation: u32,
+    instance: usize,
     started_at: Millis,
     load: Load,
     last: i64,
@@ -101,8 +116,9 @@ impl Gostray {
             .map(|kind| Kind {
                 weight: weight(kind.state),
                 tracker: Tracker::default(),
+                weighed: Weighed::default(),
                 envelopes: BTreeMap::new(),
-                first: None,
+                listed: None,
             })
             .collect();
         Self {
@@ -110,114 +126,117 @@ impl Gostray {
             index: service.index,
             kinds,
             processes: BTreeMap::new(),
+            current: BTreeMap::new(),
             evaluated: 0,
             profiled: HashMap::new(),
         }
     }
 
-    fn id(instance: usize, generation: u32) -> u64 {
-        (instance as u64) << 32 | u64::from(generation)
+    /// What the runtime proves, each hour and whatever it looks like.
+    fn prove(&mut self, at: Millis, oracle: &dyn Oracle) {
+        for (instance, run) in &self.current {
+            if self.profiled.get(instance).is_some_and(|last| (at - last).abs() < HOUR) {
+                continue;
+            }
+            self.profiled.insert(*instance, at);
+            let last = self.processes.get(run).map_or(0, |process| process.last);
+            for (kind, count) in oracle.leak_profile(self.index, *instance, last).unwrap_or_default() {
+                self.kinds[kind].tracker.proven(*run, u64::from(count), at);
+            }
+        }
+    }
+}
+
+impl Kind {
+    /// Lists its ids in a run, and compares them with those listed before.
+    fn list(&mut self, service: usize, number: usize, run: u64, process: &Process, at: Millis, oracle: &dyn Oracle) {
+        let last = process.last;
+        let Some(listed) = self.listed.filter(|listed| listed.run == run && listed.at < last) else {
+            self.listed = Some(Listed { run, at: last, rest: None });
+            return;
+        };
+        let Some(seen) = oracle.survival(service, process.instance, number, listed.at, last) else {
+            self.tracker.no_ids(at);
+            self.listed = None;
+            return;
+        };
+        let (first, before) = listed.rest.unwrap_or((listed.at, seen.before));
+        let stayed = seen.stayed.min(before);
+        let survival = Survival {
+            before: u64::from(before),
+            stayed: u64::from(stayed),
+            born: u64::from((seen.stayed + seen.born).saturating_sub(stayed)),
+        };
+        if self.tracker.survived(run, survival, first * 1_000, last * 1_000) {
+            self.listed = Some(Listed { rest: Some((last, stayed)), ..listed });
+        } else if f64::from(stayed) < 0.97 * f64::from(before) {
+            self.listed = None;
+        }
     }
 }
 
 impl Detector for Gostray {
     fn observe(&mut self, scrape: &Scrape<'_>) {
         let at = scrape.time * 1_000;
-        let known = self.processes.get(&scrape.instance).map(|process| process.generation);
-        if known != Some(scrape.generation) {
-            for kind in &mut self.kinds {
-                kind.envelopes.remove(&scrape.instance);
-            }
-            let process = Process {
-                generation: scrape.generation,
-                started_at: scrape.process_start * 1_000,
-                load: Load::default(),
-                last: scrape.time,
-            };
-            self.processes.insert(scrape.instance, process);
-        }
-        if let Some(process) = self.processes.get_mut(&scrape.instance) {
-            process.load.push(at, scrape.load);
-            process.last = scrape.time;
-        }
+        let run = (scrape.instance as u64) << 32 | u64::from(scrape.generation);
+        self.current.insert(scrape.instance, run);
+        let process = self.processes.entry(run).or_insert_with(|| Process {
+            instance: scrape.instance,
+            started_at: scrape.process_start * 1_000,
+            load: Load::default(),
+            last: scrape.time,
+        });
+        process.load.push(at, scrape.load);
+        process.last = scrape.time;
         for (kind, count) in self.kinds.iter_mut().zip(scrape.counts) {
-            kind.envelopes.entry(scrape.instance).or_default().push(at, *count);
+            kind.envelopes.entry(run).or_default().push(at, *count);
         }
     }
 
     fn alerts(&mut self, now: i64, oracle: &dyn Oracle) -> Vec<Alert> {
         let at = now * 1_000;
-        if (at - self.evaluated).abs() < 20 * MINUTE {
+        if (at - self.evaluated).abs() < 10 * MINUTE {
             return Vec::new();
         }
         self.evaluated = at;
         let service = self.index;
-        // Each hour, whatever it looks like.
+        self.processes.retain(|_, process| at - process.last * 1_000 < KEPT);
         if !self.counts_only {
-            for (instance, process) in &self.processes {
-                if self.profiled.get(instance).is_some_and(|last| (at - last).abs() < HOUR) {
-                    continue;
-                }
-                self.profiled.insert(*instance, at);
-                for (kind, count) in oracle.leak_profile(service, *instance, process.last).unwrap_or_default() {
-                    let id = Self::id(*instance, process.generation);
-                    self.kinds[kind].tracker.proven(id, u64::from(count), at);
-                }
-            }
+            self.prove(at, oracle);
         }
         let mut alerts = Vec::new();
         for (number, kind) in self.kinds.iter_mut().enumerate() {
+            kind.envelopes.retain(|run, _| self.processes.contains_key(run));
             let runs: Vec<Run<'_>> = kind
                 .envelopes
                 .iter()
-                .filter_map(|(instance, envelope)| {
-                    let process = self.processes.get(instance)?;
-                    let is_seen = at - process.last * 1_000 < 2 * HOUR && envelope.most() > 0;
-                    is_seen.then_some(Run {
-                        id: Self::id(*instance, process.generation),
-                        started_at: process.started_at,
-                        envelope,
-                        load: &process.load,
-                    })
+                .filter(|(_, envelope)| envelope.most() > 0)
+                .filter_map(|(run, envelope)| {
+                    let process = self.processes.get(run)?;
+                    let is_seen = at - process.last * 1_000 < 2 * HOUR;
+                    let is_over = !is_seen || self.current.get(&process.instance) != Some(run);
+                    Some(Run { id: *run, started_at: process.started_at, is_over, envelope, load: &process.load })
                 })
                 .collect();
-            let assessment = assess(&runs, kind.weight, at);
-            let outlook = kind.tracker.look(&assessment, at);
+            let assessment = kind.weighed.assess(&runs, kind.weight, at);
+            let mut outlook = kind.tracker.look(&assessment, at);
+            if !self.counts_only && !outlook.wanted.is_empty() {
+                for wanted in &outlook.wanted {
+                    let (Wanted::Proof(run) | Wanted::Ids(run)) = *wanted;
+                    let Some(process) = self.processes.get(&run) else { continue };
+                    if let Wanted::Ids(_) = wanted {
+                        kind.list(service, number, run, process, at, oracle);
+                        continue;
+                    }
+                    let proven = oracle.leak_profile(service, process.instance, process.last).unwrap_or_default();
+                    for (_, count) in proven.into_iter().filter(|(own, _)| *own == number) {
+                        kind.tracker.proven(run, u64::from(count), at);
+                    }
+                }
+                outlook = kind.tracker.look(&assessment, at);
+            }
             if outlook.verdict.is_some() {
                 alerts.push(Alert { service, kind: Some(number) });
-            }
-            if self.counts_only {
-                continue;
-            }
-            for wanted in outlook.wanted {
-                let (Wanted::Proof(run) | Wanted::Ids(run)) = wanted;
-                let instance = (run >> 32) as usize;
-                let Some(process) = self.processes.get(&instance) else { continue };
-                if let Wanted::Proof(_) = wanted {
-                    for (kind_of, count) in oracle.leak_profile(service, instance, process.last).unwrap_or_default() {
-                        if kind_of == number {
-                            kind.tracker.proven(run, u64::from(count), at);
-                        }
-                    }
-                    continue;
-                }
-                match kind.first {
-                    Some((own, first)) if own == run && process.last > first => {
-                        match oracle.survival(service, instance, number, first, process.last) {
-                            Some(seen) => {
-                                let survival = Survival {
-                                    before: u64::from(seen.before),
-                                    stayed: u64::from(seen.stayed),
-                                    born: u64::from(seen.born),
-                                };
-                                kind.tracker.survived(survival, first * 1_000, process.last * 1_000);
-                            }
-                            None => kind.tracker.no_ids(at),
-                        }
-                        kind.first = None;
-                    }
-                    _ => kind.first = Some((run, process.last)),
-                }
             }
         }
         alerts

@@ -5,7 +5,9 @@
 use std::time::Instant;
 
 use gostray_verdict::Verdict;
-use gostray_verdict::history::{Envelope, HOUR, Load, MINUTE, Millis, Run, Survival, Tracker, assess};
+use gostray_verdict::history::{
+    Assessment, Envelope, HOUR, Load, MINUTE, Millis, Run, Survival, Tracker, Weighed, assess,
+};
 use proptest::prelude::*;
 
 /// Milliseconds since 1970 of a day in 2026, so that times are as large as real ones.
@@ -34,6 +36,10 @@ enum Shape {
     Leak(f64),
     /// So many more each minute at the mean load, in proportion to it.
     LeakByLoad(f64),
+    /// So many at a time, on average every four hours in each process on its own.
+    Bursts(f64),
+    /// So many more each minute, in all processes, for forty minutes every eight hours.
+    Incidents(f64),
     /// They end with their request.
     Follows,
     /// As many as there ever were requests at a time.
@@ -46,11 +52,17 @@ enum Shape {
     Step,
     /// Work that comes each night and ends.
     Nightly,
+    /// As many as there ever were requests at a time, which come in spikes.
+    Spikes,
+    /// Waits for something that does not answer for two hours, then drains slowly.
+    Queue,
+    /// Half of a thousand are there from the beginning; one more now and then.
+    Tenants,
 }
 
 impl Shape {
     fn is_leak(self) -> bool {
-        matches!(self, Self::Leak(_) | Self::LeakByLoad(_))
+        matches!(self, Self::Leak(_) | Self::LeakByLoad(_) | Self::Bursts(_) | Self::Incidents(_))
     }
 }
 
@@ -71,8 +83,30 @@ fn process(shape: Shape, hours: i64, noise: &mut Noise) -> (Envelope, Load) {
                 level += rate * requests / 100.0;
                 level
             }
+            Shape::Bursts(size) => {
+                if noise.next() < 1.0 / 240.0 {
+                    level += size * (0.5 + noise.next());
+                }
+                level
+            }
+            Shape::Incidents(rate) => {
+                if (60..100).contains(&(minute % 480)) {
+                    level += rate;
+                }
+                level
+            }
             Shape::Follows => requests,
             Shape::Pool => highest,
+            Shape::Spikes => {
+                let spike = if noise.next() < 1.0 / 480.0 { 2.0 } else { 1.0 };
+                level = level.max(requests * spike);
+                level
+            }
+            Shape::Queue => {
+                let into = (hour - 28.0).clamp(0.0, 2.0);
+                (20.0 + into * 900.0 - (hour - 30.0).max(0.0) * 120.0).max(20.0)
+            }
+            Shape::Tenants => 500.0 + (hour * 0.4).floor(),
             Shape::WarmUp(end, hours) => end * (1.0 - (-hour / hours).exp()),
             Shape::Walk => {
                 level = (level + (noise.next() - 0.5) * 4.0).max(0.0);
@@ -109,7 +143,7 @@ fn is_suspected(shape: Shape, instances: u64, noise: &mut Noise) -> bool {
         // The same process, seen for longer.
         let mut noise = Noise(seed);
         let made: Vec<_> = (0..instances).map(|_| process(shape, hours, &mut noise)).collect();
-        let run = |(id, (envelope, load))| Run { id, started_at: START, envelope, load };
+        let run = |(id, (envelope, load))| Run { id, started_at: START, is_over: false, envelope, load };
         let runs: Vec<Run<'_>> = (0..).zip(made.iter().map(|(envelope, load)| (envelope, load))).map(run).collect();
         let now = START + hours * HOUR;
         tracker.look(&assess(&runs, 1.0, now), now).verdict
@@ -120,7 +154,14 @@ fn is_suspected(shape: Shape, instances: u64, noise: &mut Noise) -> bool {
 
 #[test]
 fn leaks_are_found_and_what_looks_like_them_is_not() {
-    let leaks = [Shape::Leak(0.02), Shape::Leak(0.1), Shape::Leak(1.0), Shape::Leak(8.0), Shape::LeakByLoad(0.5)];
+    let leaks = [
+        Shape::Leak(0.02),
+        Shape::Leak(0.1),
+        Shape::Leak(1.0),
+        Shape::Leak(8.0),
+        Shape::LeakByLoad(0.5),
+        Shape::Bursts(30.0),
+    ];
     let healthy = [
         Shape::Follows,
         Shape::Pool,
@@ -129,6 +170,9 @@ fn leaks_are_found_and_what_looks_like_them_is_not() {
         Shape::Walk,
         Shape::Step,
         Shape::Nightly,
+        Shape::Spikes,
+        Shape::Queue,
+        Shape::Tenants,
     ];
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     let (mut found, mut there, mut wrong) = (0, 0, 0);
@@ -157,7 +201,7 @@ fn what_history_and_a_look_cost() {
     println!("an envelope: {least} bytes and at most {distinct} entries of 12 bytes where each bucket differs");
     let (leak, leak_load) = process(Shape::Leak(1.0), 72, &mut noise);
     for (name, envelope, load) in [("follows the load", &envelope, &load), ("leaks", &leak, &leak_load)] {
-        let run = Run { id: 1, started_at: START, envelope, load };
+        let run = Run { id: 1, started_at: START, is_over: false, envelope, load };
         let began = Instant::now();
         for _ in 0..50 {
             std::hint::black_box(assess(std::hint::black_box(&[run]), 1.0, START + 72 * HOUR));
@@ -165,6 +209,85 @@ fn what_history_and_a_look_cost() {
         println!("a look at 72 h of a kind that {name}: {:?}", began.elapsed() / 50);
     }
     assert!(least <= 200 && distinct <= 144 + 24);
+}
+
+/// What `assess` thinks of processes of one service, all looked at after `hours`; those of `ended` have ended.
+fn of_all(living: &[(Envelope, Load)], ended: &[(Envelope, Load)], hours: i64) -> Assessment {
+    let run = |is_over| move |(id, (envelope, load))| Run { id, started_at: START, is_over, envelope, load };
+    let pairs = |of: &'_ [(Envelope, Load)]| (0..of.len()).map(|at| at as u64).collect::<Vec<_>>();
+    let mut runs: Vec<Run<'_>> =
+        pairs(living).into_iter().zip(living.iter().map(|(e, l)| (e, l))).map(run(false)).collect();
+    let ids = pairs(ended).into_iter().map(|id| id + 100);
+    runs.extend(ids.zip(ended.iter().map(|(e, l)| (e, l))).map(run(true)));
+    assess(&runs, 1.0, START + hours * HOUR)
+}
+
+#[test]
+fn what_the_other_processes_show_speaks_against_one_that_looks_like_a_leak() {
+    let mut noise = Noise(11);
+    let leak = process(Shape::Leak(0.1), 30, &mut noise);
+    let quiet: Vec<_> = (0..5).map(|_| process(Shape::Step, 6, &mut noise)).collect();
+    let fills: Vec<_> = (0..5).map(|_| process(Shape::WarmUp(200.0, 4.0), 30, &mut noise)).collect();
+    let with = |others: &[(Envelope, Load)]| {
+        let all: Vec<_> = std::iter::once(leak.clone()).chain(others.iter().cloned()).collect();
+        of_all(&all, &[], 30).score
+    };
+    assert!(with(&quiet) >= 3.0, "a leak in one process of six is one");
+    assert!(with(&fills) < 3.0, "where the others fill up, one of them by chance does so evenly");
+}
+
+#[test]
+fn steps_from_which_nothing_comes_back_are_a_leak_after_some_days() {
+    let mut noise = Noise(19);
+    let made: Vec<_> = (0..3).map(|_| process(Shape::Incidents(2.0), 71, &mut noise)).collect();
+    let score = of_all(&made, &[], 71).score;
+    assert!(score >= 3.0, "{score}");
+    let step: Vec<_> = (0..3).map(|_| process(Shape::Step, 71, &mut noise)).collect();
+    let score = of_all(&step, &[], 71).score;
+    assert!(score < 3.0, "one step is not: {score}");
+}
+
+#[test]
+fn what_ended_still_counts() {
+    let mut noise = Noise(13);
+    let made = |shape, noise: &mut Noise| (0..3).map(|_| process(shape, 16, noise)).collect::<Vec<_>>();
+    let (now, before) = (made(Shape::Leak(0.5), &mut noise), made(Shape::Leak(0.5), &mut noise));
+    let fills = made(Shape::WarmUp(200.0, 2.0), &mut noise);
+    let alone = of_all(&now, &[], 16).score;
+    assert!(of_all(&now, &before, 16).score > alone, "what leaked before a deploy, too, is surer");
+    assert!(of_all(&now, &fills, 16).score < alone, "what came to rest before is less sure");
+}
+
+#[test]
+fn what_was_weighed_is_not_weighed_again_within_a_half_hour() {
+    let mut noise = Noise(17);
+    let (envelope, load) = process(Shape::Leak(1.0), 20, &mut noise);
+    let run = Run { id: 1, started_at: START, is_over: false, envelope: &envelope, load: &load };
+    let mut weighed = Weighed::default();
+    for minutes in [0, 10, 29, 30, 45] {
+        let now = START + 20 * HOUR + minutes * MINUTE;
+        assert_eq!(weighed.assess(&[run], 1.0, now), assess(&[run], 1.0, now));
+        let over = Run { is_over: true, ..run };
+        assert_eq!(weighed.assess(&[over], 1.0, now).runs, [], "one that has ended is another matter");
+    }
+}
+
+#[test]
+fn a_fast_leak_that_is_as_old_as_its_process_needs_no_ids() {
+    let since_start = |base: f64| {
+        let (mut envelope, mut load) = (Envelope::default(), Load::default());
+        for minute in 0..41 {
+            let at = START + 5 * HOUR + minute * MINUTE;
+            envelope.push(at, (base + 6.0 * minute as f64) as u32);
+            load.push(at, 20);
+        }
+        let run = Run { id: 1, started_at: START, is_over: false, envelope: &envelope, load: &load };
+        let assessment = assess(&[run], 1.0, START + 5 * HOUR + 41 * MINUTE);
+        (assessment.is_fast, assessment.is_since_start)
+    };
+    assert_eq!(since_start(1_800.0), (true, true), "six a minute for five hours");
+    assert_eq!(since_start(20.0), (true, false), "something has begun just now");
+    assert_eq!(since_start(9_000.0), (true, false), "it came in another way");
 }
 
 proptest! {
@@ -181,7 +304,7 @@ proptest! {
             envelope.push(START + step * 7 * MINUTE, count);
             load.push(START + step * 7 * MINUTE, requests);
         }
-        let run = Run { id: 1, started_at: START + began * HOUR, envelope: &envelope, load: &load };
+        let run = Run { id: 1, started_at: START + began * HOUR, is_over: false, envelope: &envelope, load: &load };
         let now = START + ahead * HOUR;
         let assessment = assess(&[run, run], 1.0, now);
         prop_assert!(assessment.score.is_finite());
@@ -194,37 +317,34 @@ proptest! {
     }
 
     #[test]
-    fn what_is_always_there_and_when_it_began_change_nothing(
+    fn when_it_began_changes_nothing(
         rises in prop::collection::vec(0_u32..6, 20..60),
-        more in 0_u32..1_000,
         days in 0_i64..100,
     ) {
-        let of = |more: u32, shift: Millis| {
-            let (mut envelope, mut load, mut level) = (Envelope::default(), Load::default(), more);
+        let of = |shift: Millis| {
+            let (mut envelope, mut load, mut level) = (Envelope::default(), Load::default(), 7);
             for (step, rise) in (0_i64..).zip(&rises) {
                 level += rise;
                 envelope.push(START + shift + step * 30 * MINUTE, level);
                 load.push(START + shift + step * 30 * MINUTE, 10);
             }
-            let run = Run { id: 1, started_at: START + shift, envelope: &envelope, load: &load };
-            let mut assessment = assess(&[run], 1.0, START + shift + rises.len() as i64 * 30 * MINUTE);
-            assessment.runs.iter_mut().for_each(|run| run.level = 0.0);
-            assessment
+            let run = Run { id: 1, started_at: START + shift, is_over: false, envelope: &envelope, load: &load };
+            assess(&[run], 1.0, START + shift + rises.len() as i64 * 30 * MINUTE)
         };
-        prop_assert_eq!(of(0, 0), of(more, days * 24 * HOUR));
+        prop_assert_eq!(of(0), of(days * 24 * HOUR));
     }
 }
 
 #[test]
 fn a_slow_leak_is_asked_about_again_until_one_is_born() {
     let (envelope, load) = process(Shape::Leak(0.1), 30, &mut Noise(3));
-    let run = Run { id: 1, started_at: START, envelope: &envelope, load: &load };
+    let run = Run { id: 1, started_at: START, is_over: false, envelope: &envelope, load: &load };
     let now = START + 30 * HOUR;
     let assessment = assess(&[run], 1.0, now);
     assert!(assessment.score >= 3.0, "{assessment:?}");
     let mut tracker = Tracker::default();
     assert!(!tracker.look(&assessment, now).wanted.is_empty());
-    tracker.survived(Survival { before: 200, stayed: 200, born: 0 }, now, now + 14 * MINUTE);
+    tracker.survived(1, Survival { before: 200, stayed: 200, born: 0 }, now, now + 14 * MINUTE);
     let later = tracker.look(&assessment, now + 2 * HOUR);
     assert!(later.wanted.iter().any(|wanted| matches!(wanted, gostray_verdict::history::Wanted::Ids(_))), "{later:?}");
 }
@@ -232,12 +352,12 @@ fn a_slow_leak_is_asked_about_again_until_one_is_born() {
 #[test]
 fn a_comparison_with_an_empty_first_list_says_nothing() {
     let (envelope, load) = process(Shape::Leak(0.1), 30, &mut Noise(3));
-    let run = Run { id: 1, started_at: START, envelope: &envelope, load: &load };
+    let run = Run { id: 1, started_at: START, is_over: false, envelope: &envelope, load: &load };
     let now = START + 30 * HOUR;
     let assessment = assess(&[run], 1.0, now);
     let mut tracker = Tracker::default();
     tracker.look(&assessment, now);
-    tracker.survived(Survival { before: 0, stayed: 0, born: 3 }, now, now + 14 * MINUTE);
+    tracker.survived(1, Survival { before: 0, stayed: 0, born: 3 }, now, now + 14 * MINUTE);
     let later = tracker.look(&assessment, now + 3 * HOUR);
     assert!(!later.wanted.is_empty() || later.verdict.is_some(), "{later:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use gostray_verdict::history::{Envelope, HOUR, Load, Outlook, Run, Tracker, Wanted, assess, serves_requests};
+use gostray_verdict::history::{Envelope, HOUR, Load, Outlook, Run, Tracker, Wanted, Weighed, serves_requests};
 
 use crate::scrape::{Ask, Counted};
 use crate::store::{GenerationId, Query, Samples, StackId, StoreError};
@@ -59,6 +59,7 @@ struct Known {
 struct Kind {
     weight: f64,
     tracker: Tracker,
+    weighed: Weighed,
     runs: BTreeMap<GenerationId, Envelope>,
 }
 
@@ -273,7 +274,7 @@ impl Service {
     fn look(&mut self, name: &str, signature: &str, now: Millis) -> Option<Evaluated> {
         let Self { runs, kinds } = self;
         let kind = kinds.get_mut(signature)?;
-        // Of each target, only the process that runs now can grow.
+        // Of each target, only the process that runs now can grow; what earlier ones showed counts, too.
         let mut latest: HashMap<TargetId, (Millis, GenerationId)> = HashMap::new();
         for (id, run) in runs.iter() {
             let best = latest.entry(run.target).or_insert((run.last_seen, *id));
@@ -281,23 +282,23 @@ impl Service {
                 *best = (run.last_seen, *id);
             }
         }
-        let living: Vec<Run<'_>> = kind
+        let known: Vec<Run<'_>> = kind
             .runs
             .iter()
             .filter_map(|(id, envelope)| {
                 let run = runs.get(id)?;
                 let is_current = latest.get(&run.target).is_some_and(|(_, current)| current == id);
                 let is_seen = now - run.last_seen < 2 * HOUR;
-                let has_any = envelope.most() > 0;
-                (is_current && is_seen && has_any).then_some(Run {
+                (envelope.most() > 0).then_some(Run {
                     id: run_id(*id),
                     started_at: run.started_at,
+                    is_over: !is_current || !is_seen,
                     envelope,
                     load: &run.load,
                 })
             })
             .collect();
-        let assessment = assess(&living, kind.weight, now);
+        let assessment = kind.weighed.assess(&known, kind.weight, now);
         let Outlook { verdict, evidence, wanted, over } = kind.tracker.look(&assessment, now);
         if verdict.is_none() && wanted.is_empty() && over.is_none() {
             return None;

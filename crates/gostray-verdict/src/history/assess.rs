@@ -1,33 +1,32 @@
 //! Do the goroutines of one kind grow as only leaks do?
 
-use super::envelope::{BUCKET, Envelope, FAST_BUCKET, Load};
-use super::statistics::{deviation, median, slope, trend};
+use super::bounded::against;
+use super::envelope::{BUCKET, Envelope, Load};
+use super::fast::{Fast, fast};
+use super::growth::{Glance, Growth};
+use super::steps::steps;
 use super::{HOUR, MINUTE, Millis};
 
-/// The beginning of a process says nothing: caches and pools fill.
-const WARM_UP: Millis = 30 * MINUTE;
-/// A process must have been watched for so long.
-const YOUNGEST: Millis = 4 * HOUR;
 /// A rise by fewer is no leak that anybody would want to hear of.
 const LEAST_RISE: f64 = 5.0;
 /// Nor one that makes fewer in a day.
 const LEAST_A_DAY: f64 = 10.0;
-/// The load is below what it was before if it is at most this share of it.
-const BELOW: f64 = 0.9;
-/// So many buckets below an earlier load are needed to say something.
-const LEAST_BELOW: usize = 4;
-/// Why what fills up is refused.
-const LESS_AND_LESS: &str = "it rises less and less";
-/// Below an earlier load it grows by at least this share of what it does otherwise.
-const LEAST_SHARE: f64 = 0.4;
-/// With fewer requests at a time there is no load to speak of.
-const LEAST_LOAD: f64 = 5.0;
-/// A trend is sure from here on (standard deviations).
-const SURE: f64 = 3.0;
-/// What grows so fast (goroutines an hour) is looked at in the fast lane.
-const FAST: f64 = 300.0;
-/// A fast rise is looked at once there are so many five-minute buckets.
-const FAST_BUCKETS: usize = 8;
+/// Nor one that adds less than this share to what there is: more tenants or more workers than last week are no leak.
+const LEAST_SHARE: f64 = 0.125;
+/// What falls back by more than this share of what it rose comes and goes.
+const DRAINED: f64 = 0.25;
+/// What falls back by less hardly ever does.
+pub(super) const STRAIGHT: f64 = 0.05;
+/// From here on it is sure that growth has no end (natural logarithm of the likelihood ratio).
+const SURE: f64 = 4.0;
+/// What a step is worth from which nothing came back.
+const STEP: f64 = 1.0;
+/// What is to be made up for by goroutines whose wait does not speak for a leak at all.
+const PRIOR: f64 = 3.0;
+/// Why what comes and goes is refused.
+const DRAINS: &str = "it drains in between";
+/// A score that is suspicious.
+pub(super) const SUSPICIOUS: f64 = 3.0;
 
 /// One run of a process, with regard to one kind of goroutine.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +35,8 @@ pub struct Run<'a> {
     pub id: u64,
     /// When the process started, as far as is known.
     pub started_at: Millis,
+    /// The process has ended. What it showed still counts; but it can't grow any more.
+    pub is_over: bool,
     /// The goroutines of this kind.
     pub envelope: &'a Envelope,
     /// The requests that the process was serving.
@@ -47,10 +48,6 @@ pub struct Run<'a> {
 pub struct RunAssessment {
     /// Which one.
     pub id: u64,
-    /// How surely it rises (Mann–Kendall, standard deviations).
-    pub trend: f64,
-    /// How surely it also rises while the load is below what it was before (standard deviations).
-    pub high_water: f64,
     /// How many there are at least, now.
     pub level: f64,
     /// By how many it rose.
@@ -68,20 +65,16 @@ pub struct RunAssessment {
 pub struct Assessment {
     /// 3 and more is suspicious.
     pub score: f64,
-    /// Its runs, those that leak most first.
+    /// Its living runs, those that leak most first.
     pub runs: Vec<RunAssessment>,
     /// It grows so fast that less time is enough.
     pub is_fast: bool,
+    /// It grows fast, and must have ever since its processes started.
+    pub is_since_start: bool,
+    /// How far it fell back, over how far it rose: the less, the less it comes and goes.
+    pub drained: f64,
     /// Growth in a sentence, where there is any.
     pub detail: String,
-}
-
-impl RunAssessment {
-    /// Where it came to rest, if it did: what fills up again after a restart does not get further.
-    #[must_use]
-    pub fn plateau(&self) -> Option<f64> {
-        (self.refused == Some(LESS_AND_LESS) && self.watched >= 8 * HOUR).then_some(self.level)
-    }
 }
 
 impl Assessment {
@@ -91,265 +84,162 @@ impl Assessment {
     }
 }
 
+/// What was weighed last. Half hours change what is thought only when they end, so most looks cost little.
+#[derive(Debug, Clone, Default)]
+pub struct Weighed {
+    /// Of which half hours and runs.
+    of: Option<(i64, u64)>,
+    assessment: Assessment,
+}
+
+impl Weighed {
+    /// As [`assess`], without weighing the same half hours of the same runs again.
+    pub fn assess(&mut self, runs: &[Run<'_>], weight: f64, now: Millis) -> Assessment {
+        let mix = |sum: u64, run: &Run<'_>| sum.rotate_left(7) ^ run.id ^ u64::from(run.is_over).rotate_right(1);
+        let of = Some((now.div_euclid(BUCKET), runs.iter().fold(runs.len() as u64, mix)));
+        let mut assessment = if self.of == of { self.assessment.clone() } else { by_half_hours(runs, weight, now) };
+        if self.of != of {
+            // Most kinds hardly change: to weigh them again costs less than to remember.
+            let is_worth = assessment.runs.iter().any(|run| run.rise > 0.0);
+            *self = if is_worth { Self { of, assessment: assessment.clone() } } else { Self::default() };
+        }
+        for own in &mut assessment.runs {
+            if let Some(run) = runs.iter().find(|run| run.id == own.id) {
+                own.level = f64::from(run.envelope.last());
+            }
+        }
+        if assessment.score < SUSPICIOUS
+            && let Some(fast) = fast(runs)
+        {
+            by_minutes(&mut assessment, fast);
+        }
+        assessment
+    }
+}
+
 /// Weighs what was seen of one kind of goroutine in the runs of a service's processes. `weight` says
 /// how much its wait speaks for a leak, from 0 to 1 (a channel send 1, input and output 0.3).
 #[must_use]
 pub fn assess(runs: &[Run<'_>], weight: f64, now: Millis) -> Assessment {
-    let mut assessed: Vec<RunAssessment> = runs.iter().filter_map(|run| coarse(run, now)).collect();
-    let fast: Vec<RunAssessment> = runs.iter().filter_map(fast).filter(|run| run.refused.is_none()).collect();
-    let is_fast = !fast.is_empty() && assessed.iter().all(|run| run.refused.is_some());
-    if is_fast {
-        for run in fast {
-            assessed.retain(|own| own.id != run.id);
-            assessed.push(run);
+    Weighed::default().assess(runs, weight, now)
+}
+
+fn by_half_hours(runs: &[Run<'_>], weight: f64, now: Millis) -> Assessment {
+    let until = now.div_euclid(BUCKET);
+    let glance = |run: &Run<'_>| {
+        // Most kinds hardly change: they cost nothing more.
+        let changes = f64::from(run.envelope.coarse_spread()) >= LEAST_RISE;
+        changes.then(|| Glance::of(run.started_at, run.envelope, until)).flatten()
+    };
+    let living: Vec<(&Run<'_>, Option<Glance>)> =
+        runs.iter().filter(|run| !run.is_over).map(|run| (run, glance(run))).collect();
+    let mut assessed: Vec<RunAssessment> =
+        living.iter().filter_map(|(run, glance)| assess_run(run, *glance, now)).collect();
+    let mut assessment = Assessment::default();
+    if assessed.iter().any(|run| run.refused.is_none()) {
+        let mut refused = Some(DRAINS);
+        if !comes_and_goes(living.iter().map(|(_, glance)| glance)) {
+            let ended = runs.iter().filter(|run| run.is_over).map(|run| (run, glance(run)));
+            let all: Vec<(&Run<'_>, Option<Glance>)> = living.into_iter().chain(ended).collect();
+            if !comes_and_goes(all.iter().map(|(_, glance)| glance)) {
+                (assessment, refused) = weigh(&all, weight, until);
+            }
+        }
+        for own in &mut assessed {
+            own.refused = own.refused.or(refused);
         }
     }
-    assessed.sort_by(|a, b| a.refused.is_some().cmp(&b.refused.is_some()).then(b.rise.total_cmp(&a.rise)));
-    let good: Vec<&RunAssessment> = assessed.iter().filter(|run| run.refused.is_none()).collect();
-    let trend = combined(&good, assessed.len(), |run| run.trend);
-    let high_water = combined(&good, assessed.len(), |run| run.high_water);
-    let score = weight * trend.min(1.5 * high_water);
-    let detail = detail(&good, runs.len(), high_water);
-    Assessment { score, detail, runs: assessed, is_fast }
+    with_runs(&mut assessment, assessed);
+    assessment
 }
 
-/// The surest of all, or what all say together where at least half of them are sure.
-fn combined(runs: &[&RunAssessment], all: usize, of: impl Fn(&RunAssessment) -> f64) -> f64 {
-    let most = runs.iter().map(|run| of(run)).fold(0.0, f64::max);
-    let sure = runs.iter().filter(|run| of(run) > 2.0).count();
-    if sure * 2 < all || sure == 0 {
-        return most;
+/// What grows fast is told by the last hour alone.
+fn by_minutes(assessment: &mut Assessment, fast: Fast) {
+    let score = if fast.is_enough { 2.0 * SUSPICIOUS } else { 0.6 * SUSPICIOUS };
+    let mut runs = std::mem::take(&mut assessment.runs);
+    for own in &mut runs {
+        own.refused = own.refused.or(Some("it does not grow evenly"));
     }
-    #[expect(clippy::cast_precision_loss, reason = "a number of processes")]
-    let together = runs.iter().map(|run| of(run)).sum::<f64>() / (runs.len() as f64).sqrt();
-    most.max(together)
+    runs.retain(|own| fast.runs.iter().all(|run| run.id != own.id));
+    runs.extend(fast.runs);
+    *assessment = Assessment { score, is_fast: true, is_since_start: fast.is_since_start, ..Assessment::default() };
+    with_runs(assessment, runs);
 }
 
-fn detail(good: &[&RunAssessment], all: usize, high_water: f64) -> String {
+fn with_runs(assessment: &mut Assessment, mut runs: Vec<RunAssessment>) {
+    runs.sort_by(|a, b| a.refused.is_some().cmp(&b.refused.is_some()).then(b.rise.total_cmp(&a.rise)));
+    assessment.runs = runs;
+    assessment.detail = detail(assessment);
+}
+
+/// What falls back, and that is much of how far it changes at all, is told by a glance.
+fn comes_and_goes<'a>(glances: impl Iterator<Item = &'a Option<Glance>>) -> bool {
+    let (drain, spread) = glances.flatten().fold((0.0, 0.0), |sum, own| (sum.0 + own.drain, sum.1 + own.spread));
+    drain > DRAINED * spread
+}
+
+/// Weighs all that grew together, also what has ended, and what speaks against a leak: otherwise, of many processes there
+/// is always one in which chance looks like a leak.
+fn weigh(runs: &[(&Run<'_>, Option<Glance>)], weight: f64, until: i64) -> (Assessment, Option<&'static str>) {
+    let grown: Vec<Growth> = runs
+        .iter()
+        .filter(|(_, glance)| glance.is_some())
+        .filter_map(|(run, _)| Growth::of(run.started_at, run.envelope, run.load, until))
+        .filter(|growth| growth.rise > 0.0)
+        .collect();
+    let sum = |of: fn(&Growth) -> f64| grown.iter().map(of).sum::<f64>();
+    let (rise, base) = (sum(|growth| growth.rise), sum(|growth| growth.base));
+    let drain: f64 = runs.iter().filter_map(|(_, glance)| *glance).map(|glance| glance.drain).sum();
+    let mut assessment = Assessment { drained: drain / rise.max(1.0), ..Assessment::default() };
+    if assessment.drained > DRAINED {
+        return (assessment, Some(DRAINS));
+    }
+    if rise < LEAST_SHARE * base {
+        return (assessment, Some("it adds little to what there is"));
+    }
+    let mut against = against(&grown);
+    if assessment.drained <= STRAIGHT {
+        against.filling += STEP * (steps(&grown) - 1.0).max(0.0);
+    }
+    if base + rise > sum(|growth| growth.ceiling) || grown.iter().all(|growth| !growth.has_load) {
+        // It is beyond whatever a pool would have come to, or there is no load that one could follow.
+        against.pool = against.pool.max(against.filling);
+    }
+    let surely = against.filling.min(against.pool) - PRIOR * (1.0 - weight);
+    assessment.score = surely.max(0.0) * SUSPICIOUS / SURE;
+    let refused = if against.filling <= 0.0 {
+        Some("it rises less and less")
+    } else {
+        (against.pool <= 0.0).then_some("it rises with the load, as far as is seen")
+    };
+    (assessment, refused)
+}
+
+fn assess_run(run: &Run<'_>, glance: Option<Glance>, now: Millis) -> Option<RunAssessment> {
+    let seen = run.envelope.coarse().next()?.0.saturating_mul(BUCKET);
+    let Glance { rise, drain, watched, .. } =
+        glance.unwrap_or(Glance { watched: now.saturating_sub(seen), ..Glance::default() });
+    #[expect(clippy::cast_precision_loss, reason = "some days in milliseconds")]
+    let per_hour = rise * HOUR as f64 / (watched - BUCKET).max(BUCKET) as f64;
+    let refused = if rise < LEAST_RISE {
+        Some("it hardly rises")
+    } else if drain > rise {
+        Some(DRAINS)
+    } else if per_hour * 24.0 < LEAST_A_DAY {
+        Some("it rises too slowly to matter")
+    } else {
+        None
+    };
+    Some(RunAssessment { id: run.id, level: f64::from(run.envelope.last()), rise, per_hour, watched, refused })
+}
+
+fn detail(assessment: &Assessment) -> String {
+    let good: Vec<&RunAssessment> = assessment.leaking().collect();
     let Some(first) = good.first() else { return String::new() };
     let rise: f64 = good.iter().map(|run| run.rise).sum();
     let hours = (first.watched / HOUR).max(0);
     let time = if hours < 2 { format!("{} minutes", first.watched / MINUTE) } else { format!("{hours} hours") };
-    let load = if high_water >= SURE { ", also while the load was below what it had been" } else { "" };
-    format!("{rise:.0} more in {time} on {} of {all} processes{load}", good.len())
-}
-
-/// The half hours of a run: level and load, after its warm-up, without the one that is not over.
-struct Levels {
-    /// Hours since the first, and level.
-    points: Vec<(f64, f64)>,
-    load: Vec<f64>,
-    first: i64,
-    last: i64,
-}
-
-fn levels(
-    envelope: impl Iterator<Item = (i64, u32)>,
-    load: impl Iterator<Item = (i64, u32)>,
-    bucket: Millis,
-    from: Millis,
-    until: i64,
-) -> Option<Levels> {
-    let mut steps = envelope.filter(|(step, _)| step.saturating_mul(bucket) >= from && *step < until).peekable();
-    let first = steps.peek()?.0;
-    #[expect(clippy::cast_precision_loss, reason = "hours of some days")]
-    let hours = |step: i64| ((step - first) * bucket) as f64 / HOUR as f64;
-    let mut load = load.peekable();
-    let mut levels = Levels { points: Vec::new(), load: Vec::new(), first, last: first };
-    for (step, level) in steps {
-        while load.peek().is_some_and(|(own, _)| *own < step) {
-            load.next();
-        }
-        let own = load.peek().filter(|(own, _)| *own == step).map_or(0.0, |(_, load)| f64::from(*load));
-        levels.points.push((hours(step), f64::from(level)));
-        levels.load.push(own);
-        levels.last = step;
-    }
-    Some(levels)
-}
-
-fn coarse(run: &Run<'_>, now: Millis) -> Option<RunAssessment> {
-    let seen = run.envelope.coarse().next()?.0 * BUCKET;
-    if f64::from(run.envelope.spread().0) < LEAST_RISE {
-        // Most kinds hardly change: they cost nothing more.
-        let (watched, refused) = (now - seen, Some("it hardly rises"));
-        return Some(RunAssessment {
-            id: run.id,
-            trend: 0.0,
-            high_water: 0.0,
-            level: f64::from(run.envelope.last()),
-            rise: 0.0,
-            per_hour: 0.0,
-            watched,
-            refused,
-        });
-    }
-    let from = run.started_at.max(seen) + WARM_UP;
-    let levels = levels(run.envelope.coarse(), run.load.coarse(), BUCKET, from, now.div_euclid(BUCKET))?;
-    let watched = (levels.last - levels.first + 1) * BUCKET;
-    let mut own = weigh(run.id, &levels, watched);
-    if watched < YOUNGEST - WARM_UP {
-        own.refused = Some("not watched for long enough");
-    } else {
-        judge(&levels, &mut own);
-    }
-    Some(own)
-}
-
-/// What rises by hundreds an hour shows within one.
-fn fast(run: &Run<'_>) -> Option<RunAssessment> {
-    // Within forty minutes it rises by more than half of what it does in an hour.
-    if f64::from(run.envelope.spread().1) < FAST / 2.0 {
-        return None;
-    }
-    let seen = run.envelope.fine().next()?.0 * FAST_BUCKET;
-    let last = run.envelope.fine().last()?.0;
-    let from = run.started_at.max(seen) + 2 * FAST_BUCKET;
-    let levels = levels(run.envelope.fine(), run.load.fine(), FAST_BUCKET, from, last)?;
-    // Of the last hour only: a burst of two hours ago is over.
-    let skip = levels.points.len().saturating_sub(12);
-    let levels = Levels {
-        points: levels.points[skip..].to_vec(),
-        load: levels.load[skip..].to_vec(),
-        first: levels.last - 11,
-        last: levels.last,
-    };
-    if levels.points.len() < FAST_BUCKETS {
-        return None;
-    }
-    let watched = i64::try_from(levels.points.len()).unwrap_or(0) * FAST_BUCKET;
-    let mut own = weigh(run.id, &levels, watched);
-    #[expect(clippy::cast_precision_loss, reason = "an hour in milliseconds")]
-    let per_hour = own.rise * HOUR as f64 / watched as f64;
-    if own.refused.is_some() || per_hour < 0.8 * FAST {
-        return None;
-    }
-    own.per_hour = slope(&levels.points);
-    if own.per_hour < FAST {
-        return None;
-    }
-    // Nothing that load brings grows at one rate for most of an hour whatever the load is.
-    let rises = rises(&levels.points);
-    let even = rises.iter().filter(|rise| **rise > 0.0).count() == rises.len();
-    let middle = median(&mut rises.clone());
-    let is_straight = deviation(&rises) <= 0.35 * middle.abs();
-    let load_grew = levels.load.last().unwrap_or(&0.0) > &(levels.load.first().unwrap_or(&0.0) * 1.3 + 3.0);
-    if !even || !is_straight {
-        own.refused = Some("it does not grow evenly");
-    } else if load_grew {
-        own.refused = Some("the load grows, too");
-    } else {
-        judge(&levels, &mut own);
-        own.high_water = own.high_water.max(SURE);
-    }
-    Some(own)
-}
-
-/// Asks what costs little first: most of what rises at all is refused by that.
-fn judge(levels: &Levels, own: &mut RunAssessment) {
-    own.refused = own.refused.or_else(|| guards(levels, own));
-    if own.refused.is_some() {
-        return;
-    }
-    let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
-    own.per_hour = slope(&levels.points);
-    if own.per_hour * 24.0 < LEAST_A_DAY {
-        own.refused = Some("it rises too slowly to matter");
-        return;
-    }
-    own.trend = trend(&values);
-    own.high_water = high_water(&values, &levels.load);
-}
-
-fn rises(points: &[(f64, f64)]) -> Vec<f64> {
-    points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect()
-}
-
-fn weigh(id: u64, levels: &Levels, watched: Millis) -> RunAssessment {
-    let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
-    let rise = values.last().unwrap_or(&0.0) - values.first().unwrap_or(&0.0);
-    let refused = (rise < LEAST_RISE).then_some("it hardly rises");
-    let level = values.last().copied().unwrap_or(0.0);
-    RunAssessment { id, trend: 0.0, high_water: 0.0, level, rise, per_hour: 0.0, watched, refused }
-}
-
-/// Rises while the load is below what it was before: pools and caches grow only with a new maximum of the
-/// load.
-fn high_water(values: &[f64], load: &[f64]) -> f64 {
-    let mut highest = load.first().copied().unwrap_or(0.0);
-    let (mut rises, mut below) = (Vec::new(), Vec::new());
-    for at in 1..values.len() {
-        // Where there is hardly any load, there is none that anything could follow.
-        // Counts of requests vary by their root: only what is well below is below.
-        if load[at] <= BELOW * highest - 2.0 * highest.sqrt() || highest < 1.0 {
-            rises.push(values[at] - values[at - 1]);
-            below.push(load[at]);
-        }
-        highest = highest.max(load[at]);
-    }
-    if rises.len() < LEAST_BELOW.max(values.len() / 5) {
-        return 0.0;
-    }
-    // A pool may still grow a little then: what counts is whether it grows nearly as it does otherwise, an hour or a request.
-    let sum = |values: &[f64]| values.iter().sum::<f64>();
-    let rise = values[values.len() - 1] - values[0];
-    #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
-    let by_time = (sum(&rises) / rises.len() as f64) / (rise / (values.len() - 1) as f64);
-    let by_load = if sum(&below) > 0.0 { (sum(&rises) / sum(&below)) / (rise / sum(&load[1..])) } else { 0.0 };
-    if by_time.max(by_load) < LEAST_SHARE {
-        return 0.0;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
-    let scale = (1.48 * deviation(&rises) * (rises.len() as f64).sqrt()).max(1.0);
-    rises.iter().sum::<f64>() / scale
-}
-
-/// Why it is not taken for a leak, if there is a reason.
-fn guards(levels: &Levels, own: &RunAssessment) -> Option<&'static str> {
-    let values: Vec<f64> = levels.points.iter().map(|(_, level)| *level).collect();
-    let n = values.len();
-    let mut highest = f64::MIN;
-    let mut drained = 0.0_f64;
-    for value in &values {
-        highest = highest.max(*value);
-        drained = drained.max(highest - value);
-    }
-    if drained / own.rise > 0.10 {
-        return Some("it drains in between");
-    }
-    let rises = rises(&levels.points);
-    let largest = rises.iter().copied().fold(0.0, f64::max);
-    // Over many half hours no single one, nor a few of them, should be most of it: a pool grows in spikes.
-    let mut sorted = rises.clone();
-    sorted.sort_by(|a, b| b.total_cmp(a));
-    let few: f64 = sorted.iter().take(3).sum();
-    if largest / own.rise > 0.5 || n >= 24 && (largest / own.rise > 0.3 || few / own.rise > 0.6) {
-        return Some("it rose in a few steps");
-    }
-    // A leak a request rises with the load, and less when there is less of it: then what counts is the rise a request.
-    #[expect(clippy::cast_precision_loss, reason = "a number of buckets")]
-    let mean = levels.load.iter().sum::<f64>() / n as f64;
-    let per_load: Vec<f64> = rises.iter().zip(&levels.load[1..]).map(|(rise, load)| rise / load.max(1.0)).collect();
-    let is_by_load = mean >= LEAST_LOAD && !saturates(&per_load);
-    (saturates(&rises) && !is_by_load).then_some(LESS_AND_LESS)
-}
-
-/// Do rises become less: of the halves, in the middle of each, of the last quarters?
-fn saturates(rises: &[f64]) -> bool {
-    let (first, second) = rises.split_at(rises.len() / 2);
-    let sum = |rises: &[f64]| rises.iter().sum::<f64>();
-    let middle = |rises: &[f64]| median(&mut rises.to_vec());
-    if sum(second) < 0.6 * sum(first) || middle(second) < 0.5 * middle(first) {
-        return true;
-    }
-    let quarter = rises.len() / 4;
-    let (before, last) = (&rises[rises.len() - 2 * quarter..rises.len() - quarter], &rises[rises.len() - quarter..]);
-    if quarter >= 2 && sum(last) < 0.4 * sum(before) {
-        return true;
-    }
-    // What fills up does so ever more slowly, and the more slowly the longer one looks.
-    let third = rises.len() / 3;
-    third >= 2 && sum(&rises[rises.len() - third..]) < 0.7 * sum(&rises[..third])
+    format!("{rise:.0} more in {time} on {} of {} processes", good.len(), assessment.runs.len())
 }
 
 #[cfg(test)]
@@ -372,7 +262,7 @@ mod tests {
 
     fn score(hours: i64, of: impl Fn(f64) -> (f64, f64)) -> (f64, Option<&'static str>) {
         let (envelope, load) = seen(hours, of);
-        let run = Run { id: 1, started_at: 0, envelope: &envelope, load: &load };
+        let run = Run { id: 1, started_at: 0, is_over: false, envelope: &envelope, load: &load };
         let assessment = assess(&[run], 1.0, hours * HOUR);
         (assessment.score, assessment.runs.first().and_then(|run| run.refused))
     }
@@ -385,7 +275,7 @@ mod tests {
     #[test]
     fn a_steady_leak_is_seen_whatever_the_load() {
         assert!(score(24, |hour| (10.0 + 6.0 * hour, daily(hour))).0 >= 3.0);
-        assert!(score(8, |hour| (10.0 + 6.0 * hour, 0.0)).0 >= 3.0, "without any load");
+        assert!(score(16, |hour| (10.0 + 6.0 * hour, 0.0)).0 >= 3.0, "without any load");
     }
 
     #[test]
@@ -416,11 +306,10 @@ mod tests {
 
     #[test]
     fn a_step_is_not() {
-        let (_, refused) = score(24, |hour| (if hour > 9.0 { 200.0 } else { 20.0 }, 50.0));
-        assert!(refused.is_some());
+        assert!(score(24, |hour| (if hour > 9.0 { 200.0 } else { 20.0 }, 50.0)).0 < 3.0);
+        assert!(score(72, |hour| (if hour > 70.0 { 200.0 } else { 20.0 }, 50.0)).0 < 3.0, "nor if it is late");
         // Of a process that has just begun, it is most of the rise.
-        let (_, refused) = score(8, |hour| (hour * 2.0 + if hour > 5.0 { 200.0 } else { 20.0 }, 50.0));
-        assert_eq!(refused, Some("it rose in a few steps"));
+        assert!(score(8, |hour| (hour * 2.0 + if hour > 5.0 { 200.0 } else { 20.0 }, 50.0)).0 < 3.0);
     }
 
     #[test]
@@ -432,7 +321,7 @@ mod tests {
     #[test]
     fn a_fast_leak_is_seen_within_an_hour() {
         let (envelope, load) = seen(1, |hour| (10.0 + 400.0 * hour, 20.0));
-        let run = Run { id: 1, started_at: 0, envelope: &envelope, load: &load };
+        let run = Run { id: 1, started_at: 0, is_over: false, envelope: &envelope, load: &load };
         let assessment = assess(&[run], 1.0, HOUR);
         assert!(assessment.is_fast && assessment.score >= 3.0, "{assessment:?}");
     }
@@ -440,7 +329,7 @@ mod tests {
     #[test]
     fn a_fast_warm_up_is_not() {
         let (envelope, load) = seen(2, |hour| (1_000.0 * (1.0 - (-hour * 2.0).exp()), 20.0));
-        let run = Run { id: 1, started_at: 0, envelope: &envelope, load: &load };
+        let run = Run { id: 1, started_at: 0, is_over: false, envelope: &envelope, load: &load };
         assert_eq!(assess(&[run], 1.0, 2 * HOUR).leaking().count(), 0);
     }
 
@@ -451,8 +340,10 @@ mod tests {
             .collect();
         let run = |(id, (envelope, load)): (usize, &'_ (Envelope, Load))| (id, envelope.clone(), load.clone());
         let owned: Vec<_> = made.iter().enumerate().map(run).collect();
-        let runs: Vec<Run<'_>> =
-            owned.iter().map(|(id, envelope, load)| Run { id: *id as u64, started_at: 0, envelope, load }).collect();
+        let runs: Vec<Run<'_>> = owned
+            .iter()
+            .map(|(id, envelope, load)| Run { id: *id as u64, started_at: 0, is_over: false, envelope, load })
+            .collect();
         let alone = assess(&runs[..1], 1.0, 9 * HOUR).score;
         assert!(assess(&runs, 1.0, 9 * HOUR).score >= alone);
     }

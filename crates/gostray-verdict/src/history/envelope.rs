@@ -139,9 +139,14 @@ impl Envelope {
         self.last
     }
 
-    /// How far the least of half hours, and of five minutes, are apart.
-    pub(super) fn spread(&self) -> (u32, u32) {
-        (self.coarse.spread(), self.fine.spread())
+    /// How far the least of half hours are apart.
+    pub(super) fn coarse_spread(&self) -> u32 {
+        self.coarse.spread()
+    }
+
+    /// How far the least of five minutes are apart.
+    pub(super) fn fine_spread(&self) -> u32 {
+        self.fine.spread()
     }
 
     /// The most that there ever were.

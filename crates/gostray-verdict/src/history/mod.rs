@@ -6,22 +6,29 @@
 //! raises the envelope for good. Beside it stands the [`Load`] of the process, read from the same
 //! profiles.
 //!
-//! [`assess`] asks whether the envelopes of the service's processes rise as only leaks make them: steadily
-//! (Mann–Kendall), also while the load is below what it was before (the high-water test, which pools
-//! and caches fail), without draining, in no single step, and without getting slower (which warm-ups
-//! do). A [`Tracker`] remembers what was thought before, asks for confirmation (the runtime's leak
-//! profile, or whether goroutines stay), and gives a verdict. Only a proof gives *proven*.
+//! [`assess`] asks whether the envelopes of the service's processes rise as only leaks make them. Each goroutine that
+//! stayed is evidence by when it came (`bounded`): evenly, or as to something that has an end, a cache that fills or a pool
+//! that follows the load. All processes are weighed together, those that speak against a leak and those that have ended
+//! included: of many series there is always one in which chance looks like a leak. Steps from which nothing comes back
+//! count as such (`steps`), and what rises by hundreds an hour is told by the last hour alone (`fast`).
+//!
+//! A [`Tracker`] remembers what was thought before, asks for confirmation (the runtime's leak profile, or whether
+//! goroutines stay), and gives a verdict. Only a proof gives *proven*.
 //!
 //! Everything is a function of what was pushed and of the time that is given; nothing here has a
 //! clock. Times are milliseconds since 1970.
 
 mod assess;
+mod bounded;
 mod envelope;
+mod fast;
+mod growth;
 mod handlers;
 mod statistics;
+mod steps;
 mod tracker;
 
-pub use assess::{Assessment, Run, RunAssessment, assess};
+pub use assess::{Assessment, Run, RunAssessment, Weighed, assess};
 pub use envelope::{BUCKET, Envelope, FAST_BUCKET, Load};
 pub use handlers::serves_requests;
 pub use tracker::{Outlook, Survival, Tracker, Wanted};

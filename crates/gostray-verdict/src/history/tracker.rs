@@ -1,18 +1,18 @@
 //! What is thought of one kind of goroutine in a service, over time.
 
-use super::assess::{Assessment, RunAssessment};
+use super::assess::{Assessment, RunAssessment, STRAIGHT, SUSPICIOUS};
 use super::{HOUR, MINUTE, Millis};
 
-/// A score from here on is suspicious.
-const SUSPICIOUS: f64 = 3.0;
 /// It must be so in two looks so far apart.
 const APART: Millis = 2 * HOUR;
-/// What grows fast is looked at again sooner.
-const FAST_APART: Millis = 10 * MINUTE;
 /// From here on a process is asked for confirmation.
-const WORTH_ASKING: f64 = 2.0;
+const WORTH_ASKING: f64 = 1.5;
 /// At least so much time must lie between two lists of ids.
 const IDS_APART: Millis = 10 * MINUTE;
+/// Connections stay for hours: unless it grows fast, that is not long enough.
+const LONG_APART: Millis = HOUR;
+/// Fewer that stayed among others that ended say nothing.
+const LEAST_REST: u64 = 5;
 /// So many of those that were there must still be there.
 const STAYED: f64 = 0.97;
 /// After goroutines were seen to end, nobody asks again for so long.
@@ -21,8 +21,12 @@ const BACK_OFF: Millis = 6 * HOUR;
 const ASK_AGAIN: Millis = 30 * MINUTE;
 /// Counts alone must have risen for so long.
 const ALONE: Millis = 12 * HOUR;
-/// Where goroutines were seen to stay, so long is enough.
-const WITH_IDS: Millis = 7 * HOUR;
+/// So many times what is suspicious leaves no doubt.
+const VERY: f64 = 3.0;
+/// Where they leave no doubt, so long is enough.
+const SURE_ALONE: Millis = 4 * HOUR;
+/// Those that stayed must be at least this share of those by which it rose.
+const ENOUGH: f64 = 0.5;
 /// Without growth for so long, a leak is over.
 const OVER: Millis = 12 * HOUR;
 /// What was proven counts for so long after the last proof.
@@ -69,22 +73,37 @@ struct Listed {
     ids: Vec<u64>,
 }
 
+/// What two lists of ids of one run said.
+#[derive(Debug, Clone, Copy)]
+struct Compared {
+    run: u64,
+    survival: Survival,
+    first: Millis,
+    second: Millis,
+}
+
 /// Remembers what was thought of one kind of goroutine in a service.
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
     /// Since when it has been suspicious without a break.
     since: Option<Millis>,
+    /// Since when it has grown fast without a break.
+    fast_since: Option<Millis>,
     /// When it was last.
     last: Option<Millis>,
     listed: Option<Listed>,
     /// What the last two lists said.
-    survival: Option<(Survival, Millis, Millis)>,
+    survival: Option<Compared>,
+    /// Some of those first listed have ended: now it is asked whether the others stay.
+    is_rest: bool,
     rejected_until: Millis,
     asked_at: Option<Millis>,
+    /// Of which run the ids were asked for.
+    asked_run: Option<u64>,
+    /// How often it was asked since it was last told that they end.
+    asked: u8,
     /// Goroutines that were proven leaked, in which run, and when.
     proven: Vec<(u64, u64, Millis)>,
-    /// The highest level at which it came to rest before.
-    plateau: f64,
     /// Its verdict was told, and it is not over.
     is_leak: bool,
 }
@@ -114,36 +133,55 @@ impl Tracker {
             }
             return;
         }
-        let stayed = before.ids.iter().filter(|id| ids.binary_search(id).is_ok()).count() as u64;
-        let born = (ids.len() as u64).saturating_sub(stayed);
-        let survival = Survival { before: before.ids.len() as u64, stayed, born };
+        let stayed: Vec<u64> = before.ids.iter().copied().filter(|id| ids.binary_search(id).is_ok()).collect();
+        let born = ids.len() - stayed.len();
+        let survival = Survival { before: before.ids.len() as u64, stayed: stayed.len() as u64, born: born as u64 };
         let first = before.at;
-        self.survived(survival, first, at);
+        self.survived(run, survival, first, at);
+        if self.is_rest
+            && let Some(listed) = &mut self.listed
+            && listed.at == first
+        {
+            *listed = Listed { run, at, ids: stayed };
+        }
     }
 
-    /// Two lists of ids were compared, the first of `first`, the second of `at`.
-    pub fn survived(&mut self, survival: Survival, first: Millis, at: Millis) {
+    /// Two lists of ids of a run were compared, the first of `first`, the second of `at`. Gives whether those that were
+    /// in both are now to be looked for in a third.
+    pub fn survived(&mut self, run: u64, survival: Survival, first: Millis, at: Millis) -> bool {
         if survival.before == 0 {
-            return;
+            return false;
         }
         #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
         let share = survival.stayed as f64 / (survival.before as f64).max(1.0);
-        if share < STAYED {
-            // They end: it is a queue, or clients that stay for a while.
-            self.rejected_until = at + BACK_OFF;
-            self.survival = None;
-            self.since = None;
-            self.listed = None;
-        } else {
+        if share >= STAYED {
             // The first list stays: the longer apart, the more they say.
-            self.survival = Some((survival, first, at));
+            self.survival = Some(Compared { run, survival, first, second: at });
+            return false;
         }
+        self.survival = None;
+        if !self.is_rest && survival.stayed >= LEAST_REST {
+            // What leaks may be few among many that end; those that are still there should then be there for good.
+            self.is_rest = true;
+            return true;
+        }
+        // They end: it is a queue, or clients that stay for a while.
+        self.rejected_until = at + BACK_OFF;
+        self.since = None;
+        self.listed = None;
+        self.is_rest = false;
+        self.asked = 0;
+        self.asked_run = None;
+        false
     }
 
     /// Does it wait for a list of ids?
     #[must_use]
     pub fn wants_ids(&self) -> bool {
-        self.asked_at.is_some() && self.needs_ids()
+        self.asked_at.is_some()
+            && self.survival.is_none_or(|Compared { survival, first, second, .. }| {
+                survival.born == 0 || second - first < LONG_APART
+            })
     }
 
     /// Is it a leak that is not over?
@@ -161,6 +199,7 @@ impl Tracker {
     /// There are no ids to be had of a run.
     pub fn no_ids(&mut self, at: Millis) {
         self.asked_at = Some(at + 2 * HOUR);
+        self.asked_run = None;
     }
 
     /// What is thought now, with a new assessment.
@@ -169,10 +208,7 @@ impl Tracker {
         let runs: Vec<u64> = assessment.runs.iter().map(|run| run.id).collect();
         // A run that is not assessed any more has ended, and its goroutines with it.
         self.proven.retain(|(run, _, at)| runs.contains(run) && now - at <= PROOF_HOLDS);
-        self.plateau = assessment.runs.iter().filter_map(RunAssessment::plateau).fold(self.plateau, f64::max);
-        // What fills up again after a restart is no news until it gets well beyond where it came to rest before.
-        let is_beyond = assessment.leaking().any(|run| run.level > 1.3 * self.plateau);
-        let is_suspicious = assessment.score >= SUSPICIOUS && is_beyond;
+        let is_suspicious = assessment.score >= SUSPICIOUS;
         let first = assessment.leaking().next();
         if is_suspicious {
             self.since = self.since.or(Some(now));
@@ -180,20 +216,23 @@ impl Tracker {
         } else if self.last.is_none_or(|last| now - last > APART) {
             self.since = None;
         }
+        self.fast_since = self.fast_since.filter(|_| assessment.is_fast).or(assessment.is_fast.then_some(now));
         self.ask(assessment, first, now, &mut outlook);
         if let Some(proof) = self.proof() {
             outlook.verdict = Some(crate::Verdict::Proven);
             outlook.evidence.push(proof);
         }
-        let is_lasting = self.since.is_some_and(|since| now - since >= self.apart(assessment));
+        let is_lasting = self.since.is_some_and(|since| now - since >= APART);
         // Counts alone must have shown it for half a day: many caches fill for that long.
-        let is_long = assessment.leaking().any(|run| run.watched >= ALONE);
-        let long_enough = assessment.is_fast || assessment.leaking().any(|run| run.watched >= WITH_IDS);
-        let stays = self.survival.filter(|(survival, _, until)| survival.born > 0 && now - until <= 2 * OVER);
-        if is_suspicious
-            && long_enough
-            && let Some((survival, from, until)) = stays
-        {
+        let is_sure = assessment.score >= VERY * SUSPICIOUS && assessment.drained <= STRAIGHT;
+        let long = if is_sure { SURE_ALONE } else { ALONE };
+        let is_long = if assessment.is_fast {
+            let long = if assessment.is_since_start { IDS_APART } else { SURE_ALONE };
+            self.fast_since.is_some_and(|since| now - since >= long)
+        } else {
+            assessment.leaking().any(|run| run.watched >= long)
+        };
+        if is_suspicious && let Some(Compared { survival, first, second, .. }) = self.stays(assessment, now) {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Likely));
             outlook.evidence.push(evidence(
                 crate::EvidenceKind::Age,
@@ -201,11 +240,11 @@ impl Tracker {
                     "{} of {} were still there {} minutes later, and {} more had come",
                     survival.stayed,
                     survival.before,
-                    (until - from) / MINUTE,
+                    (second - first) / MINUTE,
                     survival.born
                 ),
             ));
-        } else if is_suspicious && is_lasting && is_long && now >= self.rejected_until && !assessment.is_fast {
+        } else if is_suspicious && (is_lasting || assessment.is_fast) && is_long && now >= self.rejected_until {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Suspect));
         }
         if outlook.verdict.is_some() && !assessment.detail.is_empty() {
@@ -240,38 +279,46 @@ impl Tracker {
         }
     }
 
-    fn apart(&self, assessment: &Assessment) -> Millis {
-        if assessment.is_fast { FAST_APART } else { APART }
+    /// Were those by which it rose seen to stay, while others came?
+    fn stays(&self, assessment: &Assessment, now: Millis) -> Option<Compared> {
+        let apart = if assessment.is_fast { IDS_APART } else { LONG_APART };
+        self.survival.filter(|Compared { run, survival, first, second }| {
+            let rise = assessment.leaking().find(|own| own.id == *run).map_or(0.0, |own| own.rise);
+            #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
+            let is_enough = survival.stayed as f64 >= ENOUGH * rise;
+            survival.born > 0 && second - first >= apart && now - second <= 2 * OVER && is_enough
+        })
     }
 
     fn ask(&mut self, assessment: &Assessment, first: Option<&RunAssessment>, now: Millis, outlook: &mut Outlook) {
         let Some(first) = first.filter(|_| assessment.score >= WORTH_ASKING) else { return };
-        if now < self.rejected_until || self.asked_at.is_some_and(|at| now - at < self.pause(now)) {
+        if now < self.rejected_until || self.asked_at.is_some_and(|at| now - at < self.pause(assessment.is_fast)) {
             return;
         }
         if self.proven.is_empty() {
             outlook.wanted.push(Wanted::Proof(first.id));
         }
-        // A list of ids is compared with one of the same run.
-        let run = self.listed.as_ref().map_or(first.id, |listed| listed.run);
-        let run = if assessment.runs.iter().any(|own| own.id == run) { run } else { first.id };
-        if self.needs_ids() {
+        // A list of ids is compared with one of the same run. It costs least where there are fewest.
+        let least = assessment.leaking().min_by(|a, b| a.level.total_cmp(&b.level)).map_or(first.id, |run| run.id);
+        let run = self.asked_run.filter(|run| assessment.runs.iter().any(|own| own.id == *run)).unwrap_or(least);
+        if self.stays(assessment, now).is_none() {
+            self.asked_run = Some(run);
             outlook.wanted.push(Wanted::Ids(run));
         }
         if !outlook.wanted.is_empty() {
             self.asked_at = Some(now);
+            self.asked = self.asked.saturating_add(1);
         }
     }
 
-    /// Was nothing compared yet, or were none born in between?
-    fn needs_ids(&self) -> bool {
-        self.survival.is_none_or(|(survival, _, _)| survival.born == 0)
-    }
-
-    fn pause(&self, now: Millis) -> Millis {
-        match &self.listed {
-            Some(listed) if now - listed.at < ASK_AGAIN => IDS_APART,
-            _ => ASK_AGAIN,
+    /// What grows fast is asked again soon, anything else when a second list can say something; and who was asked often
+    /// gave no answer that helps.
+    fn pause(&self, is_fast: bool) -> Millis {
+        match self.asked {
+            0..=1 if is_fast => IDS_APART,
+            0..=3 if is_fast => ASK_AGAIN,
+            0..=3 => LONG_APART,
+            _ => 4 * HOUR,
         }
     }
 
@@ -302,15 +349,13 @@ mod tests {
     fn assessment(score: f64) -> Assessment {
         let run = RunAssessment {
             id: 7,
-            trend: score,
-            high_water: score,
             level: 100.0,
             rise: score * 10.0,
             per_hour: 5.0,
             watched: 13 * HOUR,
             refused: (score < 1.0).then_some("it hardly rises"),
         };
-        Assessment { score, runs: vec![run], is_fast: false, detail: "50 more in 6 hours".to_owned() }
+        Assessment { score, runs: vec![run], detail: "50 more in 6 hours".to_owned(), ..Assessment::default() }
     }
 
     #[test]
@@ -329,11 +374,67 @@ mod tests {
         assert_eq!(wanted, [Wanted::Proof(7), Wanted::Ids(7)]);
         assert!(tracker.look(&assessment(4.0), MINUTE).wanted.is_empty(), "once is enough");
         tracker.listed(7, (0..100).collect(), 2 * MINUTE);
-        assert_eq!(tracker.look(&assessment(4.0), 15 * MINUTE).wanted, [Wanted::Proof(7), Wanted::Ids(7)]);
-        tracker.listed(7, (1..120).collect(), 16 * MINUTE);
-        let outlook = tracker.look(&assessment(4.0), 17 * MINUTE);
+        assert!(tracker.look(&assessment(4.0), 15 * MINUTE).wanted.is_empty(), "connections stay for longer than that");
+        assert_eq!(tracker.look(&assessment(4.0), 62 * MINUTE).wanted, [Wanted::Proof(7), Wanted::Ids(7)]);
+        tracker.listed(7, (1..120).collect(), 63 * MINUTE);
+        let outlook = tracker.look(&assessment(4.0), 64 * MINUTE);
         assert_eq!(outlook.verdict, Some(Verdict::Likely));
-        assert_eq!(outlook.evidence[0].detail, "99 of 100 were still there 14 minutes later, and 20 more had come");
+        assert_eq!(outlook.evidence[0].detail, "99 of 100 were still there 61 minutes later, and 20 more had come");
+    }
+
+    #[test]
+    fn what_grows_fast_is_asked_about_again_soon() {
+        let fast = Assessment { is_fast: true, ..assessment(6.0) };
+        let mut tracker = Tracker::default();
+        tracker.look(&fast, 0);
+        tracker.listed(7, (0..100).collect(), 0);
+        assert_eq!(tracker.look(&fast, 11 * MINUTE).wanted, [Wanted::Proof(7), Wanted::Ids(7)]);
+        tracker.listed(7, (0..140).collect(), 11 * MINUTE);
+        assert_eq!(tracker.look(&fast, 12 * MINUTE).verdict, Some(Verdict::Likely));
+    }
+
+    #[test]
+    fn fast_growth_alone_needs_hours_unless_it_is_as_old_as_its_process() {
+        let fast = Assessment { is_fast: true, ..assessment(6.0) };
+        let since_start = Assessment { is_since_start: true, ..fast.clone() };
+        let (mut tracker, mut other) = (Tracker::default(), Tracker::default());
+        for minute in [0, 20, 230] {
+            assert_eq!(tracker.look(&fast, minute * MINUTE).verdict, None, "after {minute} minutes");
+        }
+        assert_eq!(tracker.look(&fast, 4 * HOUR).verdict, Some(Verdict::Suspect));
+        assert_eq!(other.look(&since_start, 0).verdict, None);
+        assert_eq!(other.look(&since_start, 20 * MINUTE).verdict, Some(Verdict::Suspect));
+    }
+
+    #[test]
+    fn leaked_ones_among_many_that_end_are_those_that_still_stay_later() {
+        let mut tracker = Tracker::default();
+        tracker.look(&assessment(4.0), 0);
+        tracker.listed(7, (0..100).collect(), 0);
+        // 40 of them have ended after an hour; the other 60 are there for good.
+        tracker.listed(7, (40..160).collect(), HOUR);
+        assert_eq!(tracker.look(&assessment(4.0), HOUR).verdict, None);
+        tracker.listed(7, (40..100).chain(200..260).collect(), 2 * HOUR);
+        let outlook = tracker.look(&assessment(4.0), 2 * HOUR);
+        assert_eq!(outlook.verdict, Some(Verdict::Likely));
+        assert_eq!(outlook.evidence[0].detail, "60 of 60 were still there 60 minutes later, and 60 more had come");
+    }
+
+    #[test]
+    fn a_few_that_stay_do_not_speak_for_many_that_came() {
+        let mut tracker = Tracker::default();
+        let many = |now| {
+            let mut assessment = assessment(4.0);
+            assessment.runs[0].rise = 400.0;
+            (assessment, now)
+        };
+        for (ids, hour) in [(0..200, 0), (0..10, 1), (0..10, 2)] {
+            let (assessment, now) = many(hour * HOUR);
+            tracker.look(&assessment, now);
+            // Ten workers, and connections that come and go.
+            tracker.listed(7, ids.chain(1_000 * hour as u64..1_000 * hour as u64 + 300).collect(), now);
+        }
+        assert_ne!(tracker.look(&many(0).0, 2 * HOUR + MINUTE).verdict, Some(Verdict::Likely));
     }
 
     #[test]
@@ -341,12 +442,13 @@ mod tests {
         let mut tracker = Tracker::default();
         tracker.look(&assessment(4.0), 0);
         tracker.listed(7, (0..100).collect(), 0);
-        tracker.listed(7, (10..200).collect(), 20 * MINUTE);
-        for hour in 1..6 {
+        tracker.listed(7, (10..200).collect(), HOUR);
+        tracker.listed(7, (20..300).collect(), 2 * HOUR);
+        for hour in 2..8 {
             let outlook = tracker.look(&assessment(9.0), hour * HOUR);
             assert_eq!((outlook.verdict, outlook.wanted.len()), (None, 0));
         }
-        assert!(!tracker.look(&assessment(9.0), 7 * HOUR).wanted.is_empty(), "then it is asked again");
+        assert!(!tracker.look(&assessment(9.0), 8 * HOUR).wanted.is_empty(), "then it is asked again");
     }
 
     #[test]
