@@ -97,8 +97,23 @@ impl<'p> Obligation<'p> {
             *mention != self.ident
                 && !matches!(usage(ast, tree, *mention), Usage::Method { .. } | Usage::Gets(_))
                 && !self.gives_back(*mention, methods, field)
-                && self.mention(*mention, methods, field) == Fate::Gone
+                && (self.mention(*mention, methods, field) == Fate::Gone || self.is_wrapped_for_others(*mention))
         })
+    }
+
+    /// Does something that goes on using it leave the function: `return bufio.NewScanner(resp.Body)`?
+    fn is_wrapped_for_others(&self, name: ExprId) -> bool {
+        let (ast, tree) = (self.body.ast(), &self.body.tree);
+        let mut value = name;
+        while let Usage::Base(outer) = usage(ast, tree, value) {
+            value = outer;
+        }
+        match usage(ast, tree, value) {
+            Usage::Argument { call, .. } => {
+                reads_only(&self.body, call) && wraps(&self.body, call) && leaves(&self.body, call)
+            }
+            _ => false,
+        }
     }
 
     /// Is it `resp.Body.Close`, or the channel of a ticker that is received from?
@@ -149,19 +164,74 @@ impl<'p> Obligation<'p> {
     }
 }
 
+/// Does what a call gives leave the function, or what a method of that gives? The call wraps something that is to be
+/// closed here. What is not clear leaves.
+fn leaves(body: &Body<'_>, wrapper: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let stays = |value: ExprId| match usage(ast, tree, value) {
+        Usage::Method { call, .. } => !(is_stub(body, wrapper) && gives_away(body, call)),
+        Usage::Argument { call, .. } => reads_only(body, call) && !(wraps(body, call) && leaves(body, call)),
+        Usage::Range(_) | Usage::Compare | Usage::Gets(_) | Usage::Declared => true,
+        _ => false,
+    };
+    match usage(ast, tree, wrapper) {
+        Usage::Becomes(name) => match tree.types.variable(name) {
+            Some(variable @ VarId::Local { .. }) => {
+                !tree.uses.get(&Cell::Var(variable)).into_iter().flatten().all(|name| stays(*name))
+            }
+            _ => true,
+        },
+        _ => !stays(wrapper),
+    }
+}
+
+/// Does the function hand on what a method gives: a stream of a client, for example?
+fn gives_away(body: &Body<'_>, call: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let first = targets(body, call).and_then(|(left, _)| tree.types.variable(*left.first()?));
+    match first {
+        Some(variable) => tree.uses.get(&Cell::Var(variable)).into_iter().flatten().any(|name| {
+            !matches!(
+                usage(ast, tree, *name),
+                Usage::Method { .. }
+                    | Usage::Base(_)
+                    | Usage::Range(_)
+                    | Usage::Compare
+                    | Usage::Gets(_)
+                    | Usage::Declared
+            )
+        }),
+        None => matches!(usage(ast, tree, call), Usage::Returned(_) | Usage::Sent(_) | Usage::Element { .. }),
+    }
+}
+
+/// Is it a generated client of a connection, which it uses and does not close?
+fn is_stub(body: &Body<'_>, call: ExprId) -> bool {
+    let world = body.program.world;
+    let Callee::Func(function) = body.callee(call) else { return false };
+    names(world, function).is_some_and(|(_, _, name)| name.starts_with("New") && name.ends_with("Client"))
+        && world.signature(function).parameters.first().is_some_and(|ty| {
+            ["ClientConnInterface", "ClientConn"]
+                .iter()
+                .any(|name| crate::program::is_named(world, ty, "google.golang.org/grpc", name))
+        })
+}
+
+/// Does a call give something that goes on using what it got?
+fn wraps(body: &Body<'_>, call: ExprId) -> bool {
+    let Callee::Func(function) = body.callee(call) else { return true };
+    let Some((path, _, name)) = names(body.program.world, function) else { return true };
+    !matches!(
+        (path, name),
+        ("fmt" | "net/http/httputil", _) | ("io" | "io/ioutil", "ReadAll" | "Copy" | "CopyN" | "ReadFull")
+    )
+}
+
 /// Does a call use what it gets without taking it over?
 fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
     let Callee::Func(function) = body.callee(call) else { return false };
     let Some((path, _, name)) = names(body.program.world, function) else { return false };
-    // A generated client uses a connection, and does not close it.
-    let is_stub = name.starts_with("New") && name.ends_with("Client") && {
-        let signature = body.program.world.signature(function);
-        signature.parameters.first().is_some_and(|ty| {
-            crate::program::is_named(body.program.world, ty, "google.golang.org/grpc", "ClientConnInterface")
-                || crate::program::is_named(body.program.world, ty, "google.golang.org/grpc", "ClientConn")
-        })
-    };
-    is_stub
+    is_stub(body, call)
         || matches!(
             (path, name),
             ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")

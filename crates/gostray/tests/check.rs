@@ -569,3 +569,62 @@ fn a_way_that_waits_for_itself_is_no_way_out() {
     let found = stdout(&output);
     assert!(found.contains("p.go:13:3") && found.contains("GS201") && !found.contains("GS202"), "{found}");
 }
+
+#[test]
+fn what_goes_on_using_it_elsewhere_keeps_it_open() {
+    let text = r#"package p
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"net/http"
+)
+
+func lines(url string) (*bufio.Scanner, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	return bufio.NewScanner(resp.Body), nil
+}
+
+func decoder(url string) (*json.Decoder, error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(io.LimitReader(resp.Body, 1<<20))
+	return decoder, nil
+}
+
+func value(url string) (n int, err error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0, err
+	}
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&n)
+	return n, err
+}
+
+func count(url string) (n int, err error) {
+	resp, err := http.Get(url)
+	if err != nil {
+		return 0, err
+	}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		n++
+	}
+	return n, lines.Err()
+}
+"#;
+    let folder = module(&[("p.go", text)]);
+    let json = stdout(&gostray(folder.path(), &["check", "--format", "json"]));
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let found = json["findings"].as_array().unwrap().iter();
+    let found: Vec<String> = found
+        .map(|own| format!("{} {} {}", own["function"], own["rule"], own["fix"]["safety"]).replace('"', ""))
+        .collect();
+    assert_eq!(found, ["lines GS501 display", "decoder GS501 display", "value GS501 safe", "count GS501 safe"]);
+}
