@@ -124,6 +124,34 @@ fn every_leak_that_shows_while_it_runs_is_explained() {
     assert!(!failed);
 }
 
+/// A file of a test that is not in the binary is no cause of what happens there.
+#[test]
+fn tests_are_not_blamed_for_a_service() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = "package p\n\ntype worker struct{ stop chan struct{} }\n\nfunc start() *worker {\n\t\
+        w := &worker{stop: make(chan struct{})}\n\tgo w.loop()\n\treturn w\n}\n\nfunc (w *worker) loop() { <-w.stop }\n\n\
+        func (w *worker) Stop() { close(w.stop) }\n";
+    let test =
+        "package p\n\nimport \"testing\"\n\nfunc TestStart(t *testing.T) {\n\tw := start()\n\tt.Log(w.stop)\n}\n";
+    for (name, text) in [("go.mod", "module example.com/p\n\ngo 1.22\n"), ("p.go", library), ("p_test.go", test)] {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let idle = "goroutine 7 [chan receive, 20 minutes]:\nexample.com/p.(*worker).loop(0x0)\n\t/x/p/p.go:11 +0x1\n\
+        created by example.com/p.start in goroutine 6\n\t/x/p/p.go:7 +0x1\n";
+    let test = "\ngoroutine 1 [chan receive, 20 minutes]:\ntesting.(*M).Run(0x0)\n\t/go/testing/testing.go:1 +0x1\n";
+    for (dump, is_blamed) in [(idle.to_owned(), false), (format!("{idle}{test}"), true)] {
+        let file = folder.path().join("dump.txt");
+        fs::write(&file, dump).unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args(["explain", "--all", "--format", "json", "--exit-zero", "--source", "."])
+            .arg(&file)
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(!causes(&json(&output)).is_empty(), is_blamed, "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
 /// The safe fix that an explanation proposes, made in a copy of the source and built, ends the leak: what was started
 /// there is gone after a while.
 #[test]

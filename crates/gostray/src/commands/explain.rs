@@ -8,7 +8,7 @@ use gostray_explain::{Sources, explain, folders_of};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{World, folders};
-use gostray_model::{Group, groups};
+use gostray_model::{Group, Snapshot, groups};
 use gostray_report::{ExplainFormat, ExplainReport};
 use gostray_verdict::{Judged, Policy, Verdict, judge_all};
 
@@ -36,6 +36,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
         }
         None => source::load(&args.source, &args.endpoint, &args.core)?,
     };
+    let tests = is_test_binary(&snapshot);
     filter.apply(&mut snapshot);
     let all = groups(&snapshot);
     if all.is_empty() {
@@ -55,13 +56,13 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     context.tags.extend(args.tags.iter().flat_map(|tags| tags.split([',', ' '])).map(str::to_owned));
     let mut world = World::new(workspace, context);
     world.never_return.clone_from(&config.check.never_return);
-    let packages = world.load(&concerned, true, &|| {});
+    let packages = world.load(&concerned, tests, &|| {});
     // What is stuck is explained by any rule, whatever the project wants to hear of before.
     let wanted = Config {
         check: gostray_check::CheckConfig { owners: config.check.owners, ..Default::default() },
         ..Config::default()
     };
-    let options = Options { tests: true, tier: Tier::Hygiene, config: wanted, root: root.clone() };
+    let options = Options { tests, tier: Tier::Hygiene, config: wanted, root: root.clone() };
     let findings = gostray_check::check(&world, &packages, &options, &|| {}).findings;
     let explanations =
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
@@ -83,6 +84,15 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     output::to(args.output.as_deref(), |out| shown.write(format, out))?;
     let leaks = judged.iter().any(|judged| judged.judgement.verdict.is_leak());
     Ok(if leaks && !args.exit_zero { Exit::Leaks } else { Exit::Clean })
+}
+
+/// Does `go test` run it? If not, there is nothing of files of tests in it.
+fn is_test_binary(snapshot: &Snapshot) -> bool {
+    snapshot.records.iter().any(|record| {
+        let stack = snapshot.tables.stack(record.stack);
+        let mut frames = stack.frames.iter().chain(&stack.created_by).map(|frame| snapshot.tables.frame(*frame));
+        frames.any(|frame| frame.function.starts_with("testing.") || frame.file.ends_with("_test.go"))
+    })
 }
 
 /// Is the source that of the process? What its build says of that.
