@@ -7,7 +7,7 @@ use gostray_golang::package::{PackageId, World};
 use gostray_model::{Frame, FunctionName, Group, Operation, Snapshot, blocked_frame};
 
 use crate::matching::{Places, find, of_dependency};
-use crate::source::{Misfit, Sources};
+use crate::source::{Located, Misfit, Sources};
 
 /// Why goroutines wait for ever.
 #[derive(Debug, Clone)]
@@ -31,6 +31,14 @@ pub struct Explanation {
     pub misfits: Vec<String>,
     /// The function of a dependency that started them, where the cause is about what that gave.
     pub started_by: Option<String>,
+}
+
+impl Explanation {
+    /// What of the binary does not fit the source, where that is not the whole answer anyway.
+    pub fn doubts(&self) -> impl Iterator<Item = &str> {
+        let is_all = matches!(self.cause, Cause::Unknown(_));
+        self.misfits.iter().filter(move |_| !is_all).map(String::as_str)
+    }
 }
 
 /// The folders of packages that groups of goroutines lead to. One that a dependency started leads to all of `every`: any
@@ -81,11 +89,14 @@ pub fn explain(
         if matches!(group.operation, Operation::Sleep | Operation::Run | Operation::Syscall) {
             places.function = places.blocked.as_ref().and_then(|at| function_at(world, packages, &at.file, at.line));
         }
-        if places.blocked.is_some() && is_empty && waits_itself(snapshot, group) {
-            let at = places.blocked.as_ref().map(|at| format!("{}:{}", at.file.display(), at.line));
+        if let Some(at) = &places.blocked
+            && is_empty
+            && waits_itself(snapshot, group, at)
+        {
             misfits.push(format!(
-                "the source is not that of the binary: nothing at {} waits as the goroutine does ({})",
-                at.unwrap_or_default(),
+                "the source is not that of the binary: nothing at {}:{} waits as the goroutine does ({})",
+                at.file.display(),
+                at.line,
                 group.state(&snapshot.tables)
             ));
         }
@@ -149,8 +160,8 @@ fn locate(snapshot: &Snapshot, group: &Group, sources: &Sources) -> (Places, Vec
     (Places { blocked, created, function: None }, misfits)
 }
 
-/// Does the statement itself wait, rather than something that it calls?
-fn waits_itself(snapshot: &Snapshot, group: &Group) -> bool {
+/// Does the statement at a place itself wait, rather than something that it calls?
+fn waits_itself(snapshot: &Snapshot, group: &Group, at: &Located) -> bool {
     let tables = &snapshot.tables;
     let stack = group.stack(tables);
     let is_wait =
@@ -158,7 +169,11 @@ fn waits_itself(snapshot: &Snapshot, group: &Group) -> bool {
     // `select {}` has nothing to say.
     let is_wait = is_wait && !group.state(tables).contains("no cases");
     let first = tables.visible(stack).find(|frame| !frame.function.starts_with("runtime."));
-    is_wait && first.is_some_and(|frame| !FunctionName::new(&frame.function).is_std())
+    // It may wait in a dependency, and be in the source only where that was called.
+    let is_there = |frame: &Frame| {
+        frame.line == at.line && at.file.file_name().is_some_and(|name| frame.file.ends_with(&*name.to_string_lossy()))
+    };
+    is_wait && first.is_some_and(|frame| !FunctionName::new(&frame.function).is_std() && is_there(frame))
 }
 
 fn unknown(snapshot: &Snapshot, group: &Group) -> String {

@@ -266,9 +266,9 @@ fn the_leaks_of_a_process_are_shown_told_and_accepted() {
     };
     let (code, text, _) = ask(&[]);
     assert!(code == Some(1) && text.contains(service) && text.contains(&format!("/leaks/{id}")), "{text}");
-    let (code, text, _) = ask(&[&id]);
+    let (code, text, _) = ask(&[id]);
     assert!(code == Some(1) && text.contains("started at") && text.contains("because"), "{text}");
-    let (code, text, _) = ask(&[&id, "--format", "json", "--exit-zero"]);
+    let (code, text, _) = ask(&[id, "--format", "json", "--exit-zero"]);
     let leak: Value = serde_json::from_str(&text).unwrap();
     assert_eq!((code, leak["id"].as_str()), (Some(0), Some(id)));
     assert_eq!(ask(&["--service", "nobody"]).0, Some(0));

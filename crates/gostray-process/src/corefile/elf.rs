@@ -108,8 +108,8 @@ impl Core {
                 elf::PT_NOTE if header.p_filesz(endian) > MAX_NOTES => return Err("its notes are too long".to_owned()),
                 elf::PT_NOTE => {
                     let damaged = |_| "its notes are damaged".to_owned();
-                    let mut notes = header.notes(endian, &cache).map_err(damaged)?;
-                    while let Some(note) = notes.as_mut().map_or(Ok(None), |notes| notes.next()).map_err(damaged)? {
+                    let Some(mut notes) = header.notes(endian, &cache).map_err(damaged)? else { continue };
+                    while let Some(note) = notes.next().map_err(damaged)? {
                         threads.add(note.n_type(endian), note.desc());
                         process.add(note.n_type(endian), note.desc());
                     }
@@ -138,7 +138,8 @@ fn left_out(segments: &[Segment], files: &[MappedFile]) -> Vec<Segment> {
         let mut start = file.range.start;
         let first = segments.partition_point(|segment| segment.range.end <= start);
         let known = segments[first..].iter().take_while(|segment| segment.range.start < file.range.end);
-        let known = known.map(|segment| segment.range.clone()).chain([file.range.end..file.range.end]);
+        let end = file.range.end..file.range.end;
+        let known = known.map(|segment| segment.range.clone()).chain(std::iter::once(end));
         for range in known {
             if start < range.start {
                 let range = start..range.start;

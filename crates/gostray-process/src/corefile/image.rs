@@ -39,7 +39,7 @@ impl CoreImage {
         path: &Path,
         file: File,
         segments: Vec<Segment>,
-        process: ProcessNotes,
+        process: &ProcessNotes,
         executable: Option<&Path>,
     ) -> Result<(Self, Vec<String>), ProcessError> {
         let failed = |what: String| ProcessError::Core { file: path.to_owned(), what };

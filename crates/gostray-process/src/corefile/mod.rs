@@ -57,7 +57,7 @@ impl CoreFile {
         let written_at = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let file = unpack::unpack(file, unpacking).map_err(failed)?;
         let core = elf::Core::read(&file).map_err(failed)?;
-        let (image, notes) = CoreImage::new(path, file, core.segments, core.process, executable)?;
+        let (image, notes) = CoreImage::new(path, file, core.segments, &core.process, executable)?;
         let attached = Attached::new(Box::new(image))?;
         let written_at = written_at.and_then(|time| Timestamp::try_from(time).ok());
         Ok(Self { attached, threads: core.threads, notes, written_at })

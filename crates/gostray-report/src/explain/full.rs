@@ -62,7 +62,7 @@ fn one(report: &ExplainReport<'_>, judged: &Judged, explanation: &Explanation, o
     if let Some((holder, _)) = group.held_by(snapshot).first() {
         line("held by", &printable(holder))?;
     }
-    for misfit in &explanation.misfits {
+    for misfit in explanation.doubts() {
         line("but", &printable(misfit))?;
     }
     if let Some(started_by) = &explanation.started_by {

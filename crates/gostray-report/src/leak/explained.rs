@@ -24,7 +24,7 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     writeln!(out, "<div class=\"cause\"><h4>What the source says</h4>")?;
-    for misfit in &explanation.misfits {
+    for misfit in explanation.doubts() {
         writeln!(out, "<p class=\"warning\"><b>but:</b> {}</p>", text(misfit))?;
     }
     if let Some(started_by) = &explanation.started_by {
