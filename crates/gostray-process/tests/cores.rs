@@ -1,6 +1,10 @@
 //! Cores: what a process was when it ended, and files that are no such thing.
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test that fails says where, and one that is skipped why"
+)]
 
 mod program;
 
@@ -175,7 +179,7 @@ fn a_core_may_be_compressed() {
     let (path, _) = core(folder.path());
     let expected = goroutines(&open(&path).unwrap().prove().unwrap());
     let bytes = fs::read(&path).unwrap();
-    let compress: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [("gz", gzip), ("zst", zstandard), ("lz4", lz4), ("xz", xz)];
+    let compress: [(&str, Compress); 4] = [("gz", gzip), ("zst", zstandard), ("lz4", lz4), ("xz", xz)];
     for (kind, compress) in compress {
         let compressed = compress(&bytes);
         let path = folder.path().join(format!("a.{kind}"));
@@ -277,6 +281,8 @@ fn refused(path: &Path, parts: &[&str]) {
         assert!(error.contains(part), "{part:?} is not in {error:?}");
     }
 }
+
+type Compress = fn(&[u8]) -> Vec<u8>;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
