@@ -20,6 +20,30 @@ pub enum Cause {
     Unknown(String),
 }
 
+/// How far a fix was verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verified {
+    /// The files parse with it.
+    Parses,
+    /// `go build` and `go vet` of its packages pass; there are no tests, or they were not asked for.
+    Builds,
+    /// Their tests pass, too.
+    Tested,
+    /// The command that fails with it.
+    Fails(&'static str),
+}
+
+impl std::fmt::Display for Verified {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Parses => f.write_str("the file parses with it; it was neither built nor tested"),
+            Self::Builds => f.write_str("go build and go vet pass with it"),
+            Self::Tested => f.write_str("go build, go vet and the tests of its package pass with it"),
+            Self::Fails(command) => write!(f, "{command} fails with it"),
+        }
+    }
+}
+
 /// What there is to say of a group of goroutines.
 #[derive(Debug, Clone)]
 pub struct Explanation {
@@ -31,6 +55,8 @@ pub struct Explanation {
     pub misfits: Vec<String>,
     /// The function of a dependency that started them, where the cause is about what that gave.
     pub started_by: Option<String>,
+    /// How far the fix of the finding was verified, if it has one that can be made.
+    pub verified: Option<Verified>,
 }
 
 impl Explanation {
@@ -107,7 +133,7 @@ pub fn explain(
         {
             let started_by = Some(FunctionName::new(&started.function).short());
             let cause = Cause::Finding(Box::new(finding.clone()));
-            explanations.push(Explanation { places, cause, misfits: Vec::new(), started_by });
+            explanations.push(Explanation { places, cause, misfits: Vec::new(), started_by, verified: None });
             continue;
         }
         let cause = if misfits.is_empty() || places.blocked.is_some() && !accounts.is_empty() {
@@ -119,7 +145,7 @@ pub fn explain(
         } else {
             Cause::Unknown(misfits.join("; "))
         };
-        explanations.push(Explanation { places, cause, misfits, started_by: None });
+        explanations.push(Explanation { places, cause, misfits, started_by: None, verified: None });
     }
     explanations
 }

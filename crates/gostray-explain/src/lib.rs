@@ -18,6 +18,6 @@ mod explanation;
 mod matching;
 mod source;
 
-pub use explanation::{Cause, Explanation, explain, folders_of};
+pub use explanation::{Cause, Explanation, Verified, explain, folders_of};
 pub use matching::{Places, find, of_dependency};
 pub use source::{Located, Misfit, Sources};

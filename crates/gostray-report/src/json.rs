@@ -178,6 +178,9 @@ pub(crate) struct ExplanationJson {
     /// The function of a dependency that started them, where the finding is about what that gave.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) started_by: Option<String>,
+    /// How far the fix of the finding was verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) verified: Option<String>,
     /// Why the source says nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) unknown: Option<String>,

@@ -13,7 +13,7 @@ pub(crate) use go_flags::go_flags;
 pub(crate) use running::{
     Core, Demo, Diff, Endpoint, Format, Inspect, Output, Pause, Prove, Ps, Selection, Snapshot, Top,
 };
-pub(crate) use source::{Check, CheckFormat, Explain, ExplainFormat, Lang, RuleArgs, Verify};
+pub(crate) use source::{Check, CheckFormat, Explain, ExplainFormat, ExplainVerify, Lang, RuleArgs, Verify};
 pub(crate) use testing::{Soak, SoakFormat, Test, TestFormat};
 
 use clap::{Parser, Subcommand, ValueEnum};

@@ -222,6 +222,37 @@ fn the_fix_that_is_proposed_ends_the_leak() {
     assert!(!failed && table.len() >= 10);
 }
 
+/// Fixes are built and tested without a change of any file; what fails with one is said.
+#[test]
+fn fixes_are_verified_as_far_as_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = "package p\n\nfunc load(ok bool) int {\n\titem := make(chan int)\n\tgo func() {\n\t\titem <- 1\n\t}()\n\t\
+        if !ok {\n\t\treturn 0\n\t}\n\treturn <-item\n}\n";
+    let test = "package p\n\nimport \"testing\"\n\nfunc TestLoad(t *testing.T) {\n\tif load(true) != WANT {\n\t\tt.Fatal(1)\n\t}\n}\n";
+    fs::write(folder.path().join("go.mod"), "module example.com/p\n\ngo 1.22\n").unwrap();
+    fs::write(folder.path().join("p.go"), source).unwrap();
+    let dump = "goroutine 7 [chan send, 20 minutes]:\nexample.com/p.load.func1()\n\t/x/p/p.go:6 +0x1\n\
+        created by example.com/p.load in goroutine 1\n\t/x/p/p.go:5 +0x1\n";
+    fs::write(folder.path().join("dump.txt"), dump).unwrap();
+    let verified = |rung: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
+            .args(["explain", "dump.txt", "--all", "--format", "json", "--exit-zero", "--verify", rung])
+            .current_dir(folder.path())
+            .output()
+            .unwrap();
+        let explained = json(&output);
+        explained["groups"][0]["explanation"]["verified"].as_str().map(str::to_owned)
+    };
+    assert!(verified("parse").unwrap().contains("neither built nor tested"));
+    assert_eq!(verified("build").unwrap(), "go build and go vet pass with it");
+    assert_eq!(verified("test").unwrap(), "go build and go vet pass with it", "there are no tests");
+    fs::write(folder.path().join("p_test.go"), test.replace("WANT", "1")).unwrap();
+    assert!(verified("test").unwrap().contains("the tests of its package pass"));
+    fs::write(folder.path().join("p_test.go"), test.replace("WANT", "2")).unwrap();
+    assert_eq!(verified("test").unwrap(), "go test fails with it");
+    assert_eq!(fs::read_to_string(folder.path().join("p.go")).unwrap(), source, "no file is changed");
+}
+
 #[test]
 fn what_crashed_is_explained_from_its_core() {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap();

@@ -71,6 +71,9 @@ fn one(report: &ExplainReport<'_>, judged: &Judged, explanation: &Explanation, o
     match &explanation.cause {
         Cause::Finding(finding) => {
             write_one(finding, report.base, out)?;
+            if let Some(verified) = &explanation.verified {
+                writeln!(out, "  {} {verified}", paint(style::DIM, &format!("{:<10}", "verified")))?;
+            }
             match report.mend(finding) {
                 Some(command) => writeln!(out, "  {} {command}", paint(style::DIM, &format!("{:<10}", "mend it"))),
                 None => Ok(()),

@@ -18,6 +18,7 @@ pub(super) fn write(report: &ExplainReport<'_>, out: &mut dyn Write) -> io::Resu
             accounts: Vec::new(),
             unknown: None,
             started_by: explanation.started_by.clone(),
+            verified: explanation.verified.as_ref().map(ToString::to_string),
             misfits: explanation.misfits.clone(),
         };
         match &explanation.cause {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use gostray_check::{Account, Finding, Safety, Step, Waiting, plan};
-use gostray_explain::{Cause, Explanation};
+use gostray_explain::{Cause, Explanation, Verified};
 
 use crate::explain::ExplainReport;
 use crate::findings::story;
@@ -35,7 +35,7 @@ pub(super) fn write(
         )?;
     }
     match &explanation.cause {
-        Cause::Finding(finding) => self::finding(report, finding, sources, out)?,
+        Cause::Finding(finding) => self::finding(report, finding, explanation.verified.as_ref(), sources, out)?,
         Cause::Accounts(accounts) => {
             for account in accounts.iter().take(MAX_ACCOUNTS) {
                 self::account(report, account, sources, out)?;
@@ -52,6 +52,7 @@ pub(super) fn write(
 fn finding(
     report: &ExplainReport<'_>,
     finding: &Finding,
+    verified: Option<&Verified>,
     sources: &mut Sources,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -76,13 +77,16 @@ fn finding(
     };
     writeln!(out, "<p><b>Fix:</b> {} <span class=\"dim\">({safety})</span></p>", text(&fix.title))?;
     change(report, finding, out)?;
+    if let Some(verified) = verified {
+        writeln!(out, "<p class=\"small\">Verified: {verified}.</p>")?;
+    }
     if let Some(command) = report.mend(finding) {
         writeln!(out, "<p class=\"small\">To mend it and run the tests: <code>{}</code></p>", text(&command))?;
     }
     Ok(())
 }
 
-/// The fix as a difference, and how far it is verified.
+/// The fix as a difference.
 fn change(report: &ExplainReport<'_>, finding: &Finding, out: &mut dyn Write) -> io::Result<()> {
     if finding.fix.as_ref().is_none_or(|fix| fix.edits.is_empty()) {
         return Ok(());
@@ -119,7 +123,7 @@ fn change(report: &ExplainReport<'_>, finding: &Finding, out: &mut dyn Write) ->
         }
         writeln!(out, "</pre>")?;
     }
-    writeln!(out, "<p class=\"small\">Verified so far: the file parses with it. Neither built nor tested.</p>")
+    Ok(())
 }
 
 /// What it waits for, and who could end that.

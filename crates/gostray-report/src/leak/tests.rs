@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use gostray_check::{Account, Edit, Finding, Fix, Place, RULES, Safety, Step, Tier, Waiting, Waker};
-use gostray_explain::{Cause, Explanation, Places};
+use gostray_explain::{Cause, Explanation, Places, Verified};
 use gostray_model::{
     Age, Fact, Frame, LabelsId, NoteKind, Record, Snapshot, Stack, StackId, Status, StatusId, TargetKind, groups,
 };
@@ -191,6 +191,7 @@ fn text_of_strangers_stays_text() {
             cause,
             misfits: vec![HOSTILE.to_owned()],
             started_by: Some(HOSTILE.to_owned()),
+            verified: Some(Verified::Parses),
         };
         let report = ExplainReport {
             snapshot: &snapshot,

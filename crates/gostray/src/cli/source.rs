@@ -123,6 +123,9 @@ pub(crate) struct Explain {
     /// Explain every goroutine that waits and is not meant to, not only those that leak
     #[arg(long)]
     pub(crate) all: bool,
+    /// How far fixes are verified. No file is changed
+    #[arg(long, value_enum, default_value_t = ExplainVerify::Parse, value_name = "RUNG")]
+    pub(crate) verify: ExplainVerify,
     #[command(flatten)]
     pub(crate) selection: Selection,
     /// How to show the result
@@ -140,6 +143,17 @@ pub(crate) struct Explain {
     pub(crate) core: Core,
     #[command(flatten)]
     pub(crate) pause: Pause,
+}
+
+/// How far the fixes of explanations are verified.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExplainVerify {
+    /// The file parses with it
+    Parse,
+    /// go build and go vet of its package pass
+    Build,
+    /// The tests of its package pass
+    Test,
 }
 
 /// A way to show explanations.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use gostray_check::{Config, Options, Tier};
-use gostray_explain::{Sources, explain, folders_of};
+use gostray_explain::{Cause, Sources, explain, folders_of};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{World, folders};
@@ -15,6 +15,7 @@ use gostray_verdict::{Judged, Policy, Verdict, judge_all};
 use crate::cli::{self, Explain};
 use crate::commands::check;
 use crate::commands::prove::{Proven, prove};
+use crate::commands::verify::Verifier;
 use crate::exit::Exit;
 use crate::output;
 use crate::progress::Progress;
@@ -64,8 +65,15 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     };
     let options = Options { tests, tier: Tier::Hygiene, config: wanted, root: root.clone() };
     let findings = gostray_check::check(&world, &packages, &options, &|| {}).findings;
-    let explanations =
+    let mut explanations =
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
+    progress.say("verifying the fixes");
+    let mut verifier = Verifier::new(args.verify)?;
+    for explanation in &mut explanations {
+        if let Cause::Finding(finding) = &explanation.cause {
+            explanation.verified = verifier.verify(finding)?;
+        }
+    }
     drop(progress);
 
     let shown = ExplainReport {

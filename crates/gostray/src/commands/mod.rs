@@ -19,6 +19,7 @@ mod soak;
 mod store;
 mod test;
 mod top;
+mod verify;
 
 use clap::CommandFactory;
 

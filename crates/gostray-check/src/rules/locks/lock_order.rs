@@ -109,15 +109,20 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     for (at, one) in orders.iter().enumerate() {
         let other = orders[at + 1..].iter().find(|other| other.held == one.taken && other.taken == one.held);
         let Some(other) = other else { continue };
-        let text = |order: &Order<'_>, call: ExprId| {
-            order.body.receiver(call).map_or("a lock", |receiver| order.body.text_of(receiver)).to_owned()
+        let text = |body: &Body<'_>, call: ExprId| {
+            body.receiver(call).map_or("a lock", |receiver| body.text_of(receiver)).to_owned()
+        };
+        // The call may be of a function that takes it.
+        let second = match one.at {
+            Some((id, call)) => text(&program.body(id), call),
+            None => text(&one.body, one.second),
         };
         let span = one.body.ast()[one.second].span;
         let message = format!(
             "{} takes the lock of {} while it holds that of {}, and {} takes them the other way round",
             one.body.name(),
-            text(one, one.second),
-            text(one, one.first),
+            second,
+            text(&one.body, one.first),
             other.body.name()
         );
         // Of locks of different values many orders are right.
