@@ -141,7 +141,7 @@ fn no_such_file_a_folder_and_a_process() {
 fn processes_that_can_not_be_proven_anything_of() {
     let own_pid = std::process::id().to_string();
     for (process, part) in [
-        ("someone", "\"someone\" is no process id: gostray ps lists"),
+        ("someone", "\"someone\" is no process id and no core: gostray ps lists"),
         ("pid:4000000000", "no process 4000000000"),
         (&own_pid, "is no program of the Go compiler"),
     ] {
