@@ -282,8 +282,11 @@ fn what_crashed_is_explained_from_its_core() {
     while !causes(&json(&running.explain(&source, &["--format", "json", "--exit-zero"]))).contains(&wanted[0]) {
         std::thread::sleep(Duration::from_millis(50));
     }
+    // Whoever waits closes the input, and without that the program would end by itself.
+    let input = running.0.stdin.take();
     Command::new("kill").args(["-ABRT", &running.0.id().to_string()]).status().unwrap();
     running.0.wait().unwrap();
+    drop(input);
     let core = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
     let core = core.into_iter().find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("core")).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_gostray"))
