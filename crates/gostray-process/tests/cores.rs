@@ -221,6 +221,39 @@ fn what_a_core_lacks_is_said() {
     }
 }
 
+/// What was in registers or memory that a core lacks may be what wakes a goroutine.
+#[test]
+fn nothing_is_proven_where_something_is_not_known() {
+    if !kernel_writes_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = core(folder.path());
+    let bytes = fs::read(&path).unwrap();
+    open(&path).unwrap().prove().unwrap();
+    // The type of a note, before its name, made one that nobody knows.
+    let without = |notes: &[(u32, &[u8])]| {
+        let mut bytes = bytes.clone();
+        for at in 0..1 << 20 {
+            if notes.iter().any(|(kind, name)| bytes[at..].starts_with(&[&kind.to_le_bytes()[..], name].concat())) {
+                bytes[at..at + 4].copy_from_slice(&0x7777_u32.to_le_bytes());
+            }
+        }
+        fs::write(&path, bytes).unwrap();
+    };
+    without(&[(0x202, b"LINUX\0"), (2, b"CORE\0")]);
+    refused(&path, &["vector registers", "nothing can be proven", "gostray inspect"]);
+    assert!(!goroutines(&open(&path).unwrap().list().unwrap()).is_empty());
+
+    // gdb's, of a program with C.
+    let written = bytes.windows(8).position(|window| window == b"LINUX\0\0\0").unwrap();
+    let mut gdbs = bytes.clone();
+    gdbs[written..written + 8].copy_from_slice(b"GDB\0\0\0\0\0");
+    gdbs[written - 12..written - 8].copy_from_slice(&4_u32.to_le_bytes());
+    fs::write(&path, gdbs).unwrap();
+    refused(&path, &["does not list all memory", "the program has C"]);
+}
+
 #[test]
 fn what_is_no_core_of_go_is_refused() {
     let folder = tempfile::tempdir().unwrap();

@@ -37,6 +37,15 @@ pub(super) struct Core {
     pub(super) segments: Vec<Segment>,
     pub(super) threads: Vec<Thread>,
     pub(super) process: ProcessNotes,
+    /// Every mapping has its segment, as the kernel writes them, also where that is empty. gdb leaves mappings out.
+    pub(super) lists_all: bool,
+}
+
+impl Core {
+    /// A thread of which only the general registers are there: what its others held is not known.
+    pub(super) fn without_vectors(&self) -> Option<i32> {
+        self.threads.iter().find(|thread| thread.words.len() <= GENERAL).map(|thread| thread.tid)
+    }
 }
 
 /// A part of memory.
@@ -93,6 +102,7 @@ impl Core {
         }
         let mut segments = Vec::new();
         let (mut threads, mut process) = (Threads::default(), ProcessNotes::default());
+        let mut is_gdbs = false;
         for header in headers {
             let (start, size) = (header.p_vaddr(endian), header.p_memsz(endian));
             let flags = header.p_flags(endian).0;
@@ -110,7 +120,8 @@ impl Core {
                     let damaged = |_| "its notes are damaged".to_owned();
                     let Some(mut notes) = header.notes(endian, &cache).map_err(damaged)? else { continue };
                     while let Some(note) = notes.next().map_err(damaged)? {
-                        threads.add(note.n_type(endian), note.desc());
+                        is_gdbs |= note.name() == b"GDB";
+                        threads.add(note.n_type(endian), note.desc())?;
                         process.add(note.n_type(endian), note.desc());
                     }
                 }
@@ -119,6 +130,7 @@ impl Core {
         }
         segments.sort_unstable_by_key(|segment| segment.range.start);
         let left_out = left_out(&segments, &process.files);
+        let lists_all = left_out.is_empty() && !is_gdbs;
         segments.extend(left_out);
         segments.sort_unstable_by_key(|segment| segment.range.start);
         if segments.windows(2).any(|pair| pair[0].range.end > pair[1].range.start) {
@@ -127,7 +139,7 @@ impl Core {
         if segments.is_empty() || threads.0.is_empty() {
             return Err("it holds no memory or no threads".to_owned());
         }
-        Ok(Self { segments, threads: threads.0, process })
+        Ok(Self { segments, threads: threads.0, process, lists_all })
     }
 }
 
@@ -170,9 +182,13 @@ fn cut(len: u64, promised: Option<u64>) -> String {
 struct Threads(Vec<Thread>);
 
 impl Threads {
-    fn add(&mut self, kind: elf::NoteType, bytes: &[u8]) {
+    fn add(&mut self, kind: elf::NoteType, bytes: &[u8]) -> Result<(), String> {
         match kind {
-            elf::NT_PRSTATUS if bytes.len() >= STATUS_REGISTERS + 8 * 27 => {
+            // A thread that is passed over might hold anything.
+            elf::NT_PRSTATUS if bytes.len() < STATUS_REGISTERS + 8 * 27 => {
+                return Err("its notes are damaged: the registers of a thread are cut off".to_owned());
+            }
+            elf::NT_PRSTATUS => {
                 let register = |number: usize| word(bytes, STATUS_REGISTERS + 8 * number);
                 self.0.push(Thread {
                     tid: half(bytes, STATUS_TID).cast_signed(),
@@ -189,6 +205,7 @@ impl Threads {
             }
             _ => {}
         }
+        Ok(())
     }
 }
 

@@ -34,14 +34,14 @@ enum Executable {
 }
 
 impl CoreImage {
-    /// The memory of a core, with what is to be said of how its executable was found.
+    /// The memory of a core, and why its executable is taken on trust, if it is.
     pub(super) fn new(
         path: &Path,
         file: File,
         segments: Vec<Segment>,
         process: &ProcessNotes,
         executable: Option<&Path>,
-    ) -> Result<(Self, Vec<String>), ProcessError> {
+    ) -> Result<(Self, Option<String>), ProcessError> {
         let failed = |what: String| ProcessError::Core { file: path.to_owned(), what };
         let mapped = |address: u64| process.files.iter().find(|file| file.range.contains(&address));
         let Some(executable_path) = process.program_headers.and_then(mapped).map(|file| file.path.clone()) else {
@@ -78,12 +78,12 @@ impl CoreImage {
             executable_path,
             executable: Executable::Missing(String::new()),
         };
-        let notes = image.find_executable(executable, offsets).map_err(failed)?;
-        Ok((image, notes))
+        let on_trust = image.find_executable(executable, offsets).map_err(failed)?;
+        Ok((image, on_trust))
     }
 
     /// Opens the executable, if it is the one that was mapped: an error if one that was named is not.
-    fn find_executable(&mut self, named: Option<&Path>, offsets: Vec<Option<u64>>) -> Result<Vec<String>, String> {
+    fn find_executable(&mut self, named: Option<&Path>, offsets: Vec<Option<u64>>) -> Result<Option<String>, String> {
         let path = named.unwrap_or(Path::new(&self.executable_path));
         let found = File::open(path).map_err(|error| error.to_string()).and_then(|file| {
             let is_same = self.is_mapped(&file, &offsets);
@@ -94,20 +94,14 @@ impl CoreImage {
         });
         match (found, named) {
             (Ok((file, was_compared)), _) => {
-                let mut notes = Vec::new();
-                if !was_compared {
-                    notes.push(format!(
-                        "the core lacks what tells whether {} is what the process ran: it was taken on trust",
-                        path.display()
-                    ));
-                }
+                let on_trust = format!("it lacks what tells whether {} is what the process ran", path.display());
                 self.executable = Executable::Found(file, offsets);
-                Ok(notes)
+                Ok((!was_compared).then_some(on_trust))
             }
             (Err(why), Some(_)) => Err(format!("--executable {}: {why}", path.display())),
             (Err(why), None) => {
                 self.executable = Executable::Missing(format!("{}: {why}", path.display()));
-                Ok(Vec::new())
+                Ok(None)
             }
         }
     }

@@ -14,7 +14,7 @@ mod elf;
 mod image;
 mod unpack;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gostray_model::{NoteKind, Snapshot};
 use jiff::Timestamp;
@@ -32,8 +32,10 @@ use image::CoreImage;
 /// A core file of a Go process.
 pub struct CoreFile {
     attached: Attached,
+    path: PathBuf,
     threads: Vec<Thread>,
-    notes: Vec<String>,
+    /// Why nothing can be proven from it, though its goroutines can be listed.
+    unproven: Option<String>,
     /// When it was written, as far as its file tells.
     written_at: Option<Timestamp>,
 }
@@ -57,10 +59,23 @@ impl CoreFile {
         let written_at = file.metadata().and_then(|metadata| metadata.modified()).ok();
         let file = unpack::unpack(file, unpacking).map_err(failed)?;
         let core = elf::Core::read(&file).map_err(failed)?;
-        let (image, notes) = CoreImage::new(path, file, core.segments, &core.process, executable)?;
+        let without_vectors = core.without_vectors();
+        let (image, on_trust) = CoreImage::new(path, file, core.segments, &core.process, executable)?;
         let attached = Attached::new(Box::new(image))?;
+        let unproven = if let Some(why) = on_trust {
+            Some(why)
+        } else if let Some(tid) = without_vectors {
+            Some(format!("it lacks the vector registers of thread {tid}"))
+        } else if !core.lists_all && attached.uses_c() {
+            Some(
+                "it does not list all memory, as those of gdb, and the program has C, which may have written there"
+                    .to_owned(),
+            )
+        } else {
+            None
+        };
         let written_at = written_at.and_then(|time| Timestamp::try_from(time).ok());
-        Ok(Self { attached, threads: core.threads, notes, written_at })
+        Ok(Self { attached, path: path.to_owned(), threads: core.threads, unproven, written_at })
     }
 
     /// How the process was built.
@@ -96,6 +111,10 @@ impl CoreFile {
     /// # Errors
     /// If what it holds does not look as it should, or lacks what a proof has to look at.
     pub fn prove(&self) -> Result<Snapshot, ProcessError> {
+        if let Some(why) = &self.unproven {
+            let what = format!("{why}: nothing can be proven from it; gostray inspect lists its goroutines");
+            return Err(ProcessError::Core { file: self.path.clone(), what });
+        }
         let attached = &self.attached;
         let proven = HeapGlobals::find(attached.memory(), &attached.image).and_then(|globals| {
             prove::at_rest(attached.memory(), attached, &globals, &self.threads, Listing::new(attached))
@@ -109,8 +128,8 @@ impl CoreFile {
     fn describe(&self, mut snapshot: Snapshot) -> Snapshot {
         snapshot.taken_at = self.written_at;
         snapshot.note(NoteKind::Source, "read from a core: what the process was at one moment");
-        for note in &self.notes {
-            snapshot.note(NoteKind::Source, note.clone());
+        if let Some(why) = &self.unproven {
+            snapshot.note(NoteKind::Warning, format!("{why}: nothing can be proven from it"));
         }
         snapshot
     }
