@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cli;
 use crate::progress::Progress;
 
-/// Is a file a core, or at least no text and no profile but what can only be one?
+/// Is it an ELF file: a core, or a program that was taken for one?
 pub(crate) fn is_elf(path: &Path) -> bool {
     let mut magic = [0; 4];
     let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut magic));

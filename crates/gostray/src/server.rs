@@ -54,6 +54,19 @@ pub(crate) async fn ask(server: &Server, path: &[&str], query: &[(&str, &str)]) 
     Ok(text)
 }
 
+/// A place in a program, as a server names it.
+#[derive(serde::Deserialize)]
+pub(crate) struct Place {
+    pub(crate) function: String,
+    pub(crate) file: String,
+    pub(crate) line: u32,
+}
+
+/// Where a leak is shown.
+pub(crate) fn page(server: &Server, leak: &str) -> String {
+    format!("{}/leaks/{leak}", server.server.trim_end_matches('/'))
+}
+
 /// Reads what a server answered.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(server: &Server, text: &str) -> anyhow::Result<T> {
     serde_json::from_str(text)

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::cli::{Gate, ServerFormat};
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::server::{Place, page};
 use crate::{output, server};
 
 /// How often a server is asked while it does not know yet.
@@ -28,13 +29,6 @@ struct Leak {
     operation: String,
     blocked_at: Option<Place>,
     spread: Spread,
-}
-
-#[derive(serde::Deserialize)]
-struct Place {
-    function: String,
-    file: String,
-    line: u32,
 }
 
 #[derive(serde::Deserialize)]
@@ -89,13 +83,12 @@ fn show(args: &Gate, answer: &Answer, out: &mut dyn std::io::Write) -> std::io::
             }
             writeln!(
                 out,
-                ": {}, {} goroutines on {} of {} instances{what}\n  {}/leaks/{}",
+                ": {}, {} goroutines on {} of {} instances{what}\n  {}",
                 leak.verdict,
                 spread.goroutines,
                 spread.affected,
                 spread.instances,
-                args.server.server.trim_end_matches('/'),
-                leak.id
+                page(&args.server, &leak.id)
             )?;
         }
     }

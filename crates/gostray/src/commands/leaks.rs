@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::cli::{Leaks, ServerFormat};
 use crate::exit::Exit;
 use crate::progress::Progress;
+use crate::server::{Place, page};
 use crate::{output, server};
 
 /// What a server answers; see its OpenAPI description.
@@ -32,13 +33,6 @@ struct Leak {
     held_by: Vec<String>,
     #[serde(default)]
     commands: Vec<Next>,
-}
-
-#[derive(serde::Deserialize)]
-struct Place {
-    function: String,
-    file: String,
-    line: u32,
 }
 
 #[derive(serde::Deserialize)]
@@ -98,7 +92,7 @@ fn line(args: &Leaks, leak: &Leak, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
         ": {goroutines} goroutines on {affected} of {instances} instances, {per_hour:+.1} an hour\n  {}",
-        page(args, leak)
+        page(&args.server, &leak.id)
     )
 }
 
@@ -121,9 +115,4 @@ fn one(args: &Leaks, leak: &Leak, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "  {title}: {command}")?;
     }
     Ok(())
-}
-
-/// Where it is shown.
-fn page(args: &Leaks, leak: &Leak) -> String {
-    format!("{}/leaks/{}", args.server.server.trim_end_matches('/'), leak.id)
 }
