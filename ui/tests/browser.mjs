@@ -62,6 +62,7 @@ scrape_configs:
   - job_name: local
     local_processes: {refresh_interval: 1s}
     relabel_configs: [{source_labels: [instance], regex: 'pid:${service.child.pid}', action: keep}]
+sources: [{service: .*, folder: '${resolve('../fixtures/shop')}'}]
 `)
   const server = await start(gostray, ['serve', '--listen', '127.0.0.1:0', '--config', config], /watches: (http:\/\/\S+) /)
   const api = async (path) => (await fetch(`${server.address}/api/v1/${path}`)).json()
@@ -98,6 +99,8 @@ scrape_configs:
       assert.match(page.url(), /\/leaks\//)
       await has('Goroutines over time')
       await has('Go on from here')
+      await has('The cause in the source')
+      await page.getByText('the goroutine is started here').first().waitFor({ timeout: patience })
       await page.locator('.u-over').first().waitFor()
       const chart = await page.locator('.u-over').first().boundingBox()
       assert(chart)

@@ -3,7 +3,7 @@
 //!
 //! # Shape
 //! Data goes one way. Discovery says what there is; the scraper asks it; the store keeps what it
-//! said; the watch weighs what has grown  and keeps the life of each
+//! said; the watch weighs what has grown, and keeps the life of each
 //! leak; alerts and the HTTP API only read what the store has.
 //!
 //! | module | subject |
@@ -14,6 +14,7 @@
 //! | [`store`] | samples, leaks, evidence and deliveries; behind traits, SQLite is the one that there is |
 //! | [`watch`] | samples → candidates → leaks with a life |
 //! | [`alert`] | leaks → messages, delivered once |
+//! | [`explain`] | the cause of a leak in the source, where that is known |
 //! | [`export`] | what others read: Prometheus rules, a Grafana dashboard, Parquet |
 //! | [`http`] | API, metrics, web UI, and who may do what |
 //!
@@ -24,6 +25,7 @@
 pub mod alert;
 pub mod config;
 pub mod discovery;
+pub mod explain;
 pub mod export;
 pub mod http;
 pub mod scrape;

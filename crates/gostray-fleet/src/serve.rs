@@ -9,6 +9,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 use crate::alert::{self, Outbox};
 use crate::config::{Config, ConfigError};
 use crate::discovery;
+use crate::explain::Explainer;
 use crate::http::{self, App};
 use crate::scrape::{Asker, Budget, Clients, Outcome, Scraper, follow, now};
 use crate::store::sqlite::Sqlite;
@@ -91,6 +92,7 @@ pub async fn serve(
     let (sd, sd_status) = watch::channel(Vec::new());
     let (told, leaks) = watch::channel(Vec::new());
     let (receivers, current_receivers) = watch::channel(config.receivers.clone());
+    let (sources, current_sources) = watch::channel(config.sources.clone());
     let (orders, order) = mpsc::channel(16);
     let (stop, stopped) = watch::channel(false);
 
@@ -124,7 +126,9 @@ pub async fn serve(
         async move { follow(&scraper, targets).await }
     });
     let alerting = tokio::spawn(alert::run(outbox, leaks, current_receivers, external_url, stopped));
-    let reloading = tokio::spawn(keep_reloading(options, config, shared.clone(), reload.clone(), found, sd, receivers));
+    let explainer = Explainer::new(options.program.clone(), current_sources);
+    let changing = Changing { receivers, sources };
+    let reloading = tokio::spawn(keep_reloading(options, config, shared.clone(), reload.clone(), found, sd, changing));
 
     let app = App::new(http::Inner {
         shared,
@@ -133,6 +137,7 @@ pub async fn serve(
         scraper: scraper.clone(),
         orders,
         discovery: sd_status,
+        explainer,
         reload,
         authentication,
         snapshots: Budget::new(30.0, 10.0),
@@ -150,6 +155,12 @@ pub async fn serve(
     Ok(served?)
 }
 
+/// What else of a configuration that was read again is handed on.
+struct Changing {
+    receivers: watch::Sender<Vec<alert::Receiver>>,
+    sources: watch::Sender<Vec<crate::config::Source>>,
+}
+
 /// Runs discovery, and begins it anew whenever the configuration was read again and is good.
 async fn keep_reloading(
     options: Options,
@@ -158,7 +169,7 @@ async fn keep_reloading(
     reload: Arc<Notify>,
     found: watch::Sender<Vec<Arc<crate::Target>>>,
     sd: watch::Sender<Vec<discovery::SdStatus>>,
-    receivers: watch::Sender<Vec<alert::Receiver>>,
+    changing: Changing,
 ) {
     let remembered = Arc::new(std::sync::Mutex::new(discovery::Remembered::new()));
     loop {
@@ -170,7 +181,8 @@ async fn keep_reloading(
                 Ok(new) => {
                     shared.write().warnings.remove("configuration");
                     tracing::info!("the configuration was read again");
-                    receivers.send_replace(new.receivers.clone());
+                    changing.receivers.send_replace(new.receivers.clone());
+                    changing.sources.send_replace(new.sources.clone());
                     config = new;
                     break;
                 }

@@ -3,62 +3,20 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that fails says where")]
 
+mod serving;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use gostray_toolchain::{Request, Toolchain};
 use serde_json::Value;
 
-/// What must come true is waited for so long at most.
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn until<T>(what: &str, mut check: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(value) = check() {
-            return value;
-        }
-        assert!(start.elapsed() < PATIENCE, "never: {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
-/// Starts a program, and reads on what it says until there is the number after a text.
-fn start(command: &mut Command, after: &str) -> (Running, u16, Arc<Mutex<String>>) {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let said = Arc::new(Mutex::new(String::new()));
-    for output in
-        [Box::new(child.stdout.take().unwrap()) as Box<dyn Read + Send>, Box::new(child.stderr.take().unwrap())]
-    {
-        let said = said.clone();
-        std::thread::spawn(move || {
-            for line in BufReader::new(output).lines().map_while(Result::ok) {
-                said.lock().unwrap().push_str(&(line + "\n"));
-            }
-        });
-    }
-    let running = Running(child);
-    let port = until(after, || {
-        let said = said.lock().unwrap();
-        let rest = said.split(after).nth(1)?;
-        rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    });
-    (running, port, said)
-}
+use serving::*;
 
 /// The demo's shop, which leaks, with some customers.
 struct Shop {
@@ -68,10 +26,8 @@ struct Shop {
 
 fn shop() -> Shop {
     let go = Toolchain::find(Request::Any, &mut |_| {}).unwrap();
-    let folder = std::env::temp_dir().join(format!("gostray-serve-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
     static BUILT: std::sync::Once = std::sync::Once::new();
-    let executable = folder.join("shop");
+    let executable = Path::new(env!("CARGO_TARGET_TMPDIR")).join("shop");
     BUILT.call_once(|| {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/shop").canonicalize().unwrap();
         go.build(&source, &executable, [] as [&str; 0]).unwrap();
@@ -92,112 +48,12 @@ impl Shop {
     }
 }
 
-/// A gostray that serves.
-struct Server {
-    running: Running,
-    port: u16,
-    said: Arc<Mutex<String>>,
-    _folder: Arc<tempfile::TempDir>,
-}
-
-fn gostray() -> Command {
-    Command::new(env!("CARGO_BIN_EXE_gostray"))
-}
-
-fn serve(folder: &Arc<tempfile::TempDir>, config: &str) -> Server {
-    let path = folder.path().join("gostray.yaml");
-    fs::write(&path, config).unwrap();
-    let mut command = gostray();
-    command.args(["serve", "--listen", "127.0.0.1:0", "--config"]).arg(&path);
-    let (running, port, said) = start(&mut command, "watches: http://127.0.0.1:");
-    Server { running, port, said, _folder: folder.clone() }
-}
-
-fn folder() -> Arc<tempfile::TempDir> {
-    Arc::new(tempfile::tempdir().unwrap())
-}
-
-fn request(port: u16, head: &str, body: &[u8]) -> Option<(u16, String)> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
-    write!(stream, "{head}\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len()).ok()?;
-    stream.write_all(body).ok()?;
-    let mut answer = Vec::new();
-    // Whatever came before an error is looked at.
-    let _ = stream.read_to_end(&mut answer);
-    let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1)?.parse().ok()?;
-    let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    Some((status, body))
-}
-
-fn get(port: u16, path: &str) -> Option<(u16, String)> {
-    request(port, &format!("GET {path} HTTP/1.0"), b"")
-}
-
-fn post(port: u16, path: &str, body: &str) -> (u16, String) {
-    let head = format!("POST {path} HTTP/1.0\r\nX-Gostray: 1\r\nContent-Type: application/json");
-    request(port, &head, body.as_bytes()).unwrap()
-}
-
-impl Server {
-    fn json(&self, path: &str) -> Value {
-        let (status, body) = get(self.port, path).unwrap();
-        assert_eq!(status, 200, "{path}: {body}");
-        serde_json::from_str(&body).unwrap()
-    }
-
-    fn leaks(&self) -> Vec<Value> {
-        self.json("/api/v1/leaks?state=all")["leaks"].as_array().unwrap().clone()
-    }
-
-    fn hang_up(&self) {
-        let pid = nix_pid(&self.running.0);
-        let _ = Command::new("kill").args(["-HUP", &pid.to_string()]).status();
-    }
-}
-
-fn nix_pid(child: &Child) -> u32 {
-    child.id()
-}
-
 /// A configuration that asks often, of these targets.
 fn config(targets: &str, more: &str) -> String {
     format!(
         "global: {{scrape_interval: 1s}}\ndetection: {{evaluation_interval: 1s}}\nscrape_configs:\n  - job_name: shop\n    \
          static_configs: [{{targets: [{targets}], labels: {{service: shop}}}}]\n{more}"
     )
-}
-
-/// Takes what is posted to it.
-fn hook() -> (u16, Arc<Mutex<Vec<Value>>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let posted = Arc::new(Mutex::new(Vec::new()));
-    let kept = posted.clone();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut reader = BufReader::new(stream);
-            let mut length = 0;
-            loop {
-                let mut line = String::new();
-                if reader.read_line(&mut line).unwrap_or(0) == 0 || line == "\r\n" {
-                    break;
-                }
-                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
-                    length = value.trim().parse().unwrap_or(0);
-                }
-            }
-            let mut body = vec![0; length];
-            if reader.read_exact(&mut body).is_ok()
-                && let Ok(value) = serde_json::from_slice(&body)
-            {
-                kept.lock().unwrap().push(value);
-            }
-            let _ = reader.get_mut().write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
-        }
-    });
-    (port, posted)
 }
 
 #[test]
@@ -314,6 +170,40 @@ fn a_start_goes_on_where_the_last_one_ended_and_tells_nothing_twice() {
     drop(server);
     let check = gostray().args(["store", "check"]).arg(folder.path().join("gostray-data")).output().unwrap();
     assert_eq!(check.status.code(), Some(0), "{}", String::from_utf8_lossy(&check.stderr));
+}
+
+#[test]
+fn a_leak_is_explained_by_the_source_that_the_configuration_names() {
+    let shop = shop();
+    let folder = folder();
+    let pid = nix_pid(&shop._running.0);
+    let text = format!(
+        "global: {{scrape_interval: 1s}}\ndetection: {{evaluation_interval: 1s}}\nscrape_configs:\n  - job_name: local\n    \
+         local_processes: {{refresh_interval: 1s}}\n    relabel_configs:\n      - {{source_labels: [instance], regex: 'pid:{pid}', action: keep}}\n"
+    );
+    let server = serve(&folder, &text);
+    let id = until("the search leaks", || {
+        let leaks = server.leaks();
+        let leak = leaks.iter().find(|leak| leak["blocked_at"]["function"] == "main.(*shop).search.func1")?;
+        Some(leak["id"].as_str()?.to_owned())
+    });
+    let path = format!("/api/v1/leaks/{id}");
+    assert_eq!(server.json(&path)["has_source"], false);
+    let (status, answer) = get(server.port, &format!("{path}/explanation")).unwrap();
+    assert!(status == 404 && answer.contains("`sources`"), "{answer}");
+
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/shop").canonicalize().unwrap();
+    let more = format!("sources: [{{service: .*, folder: '{}'}}]\n", source.display());
+    fs::write(folder.path().join("gostray.yaml"), text + &more).unwrap();
+    server.hang_up();
+    until("the source is known", || (server.json(&path)["has_source"] == true).then_some(()));
+    let said = until("it is explained", || {
+        let (status, answer) = get(server.port, &format!("{path}/explanation")).unwrap();
+        let said: Value = serde_json::from_str(&answer).unwrap();
+        (status == 200).then(|| said["text"].as_str().unwrap().to_owned())
+    });
+    assert!(said.contains("GS103 first-wins") && said.contains("answers <- ask(replica, i, query)"), "{said}");
+    assert!(!said.contains("checkout.go"), "of this leak alone: {said}");
 }
 
 #[test]

@@ -70,8 +70,15 @@ export interface Leak extends LeakSummary {
   commands: { title: string; command: string }[]
   /** What the catalogue or a rule says of such a leak */
   advice: { rule: string | null; text: string } | null
+  /** The configuration says where its source is: ask for its explanation */
+  has_source: boolean
   /** The same signature in other services */
   elsewhere: { id: string; service: string; goroutines: number }[]
+}
+
+/** GET api/v1/leaks/ID/explanation → its cause in the source, as in a terminal */
+export interface Explanation {
+  text: string
 }
 
 /** POST api/v1/leaks/ID/accept {reason, until: number|null}, POST api/v1/leaks/ID/reopen {} → Leak.

@@ -24,6 +24,9 @@ pub struct Delivery {
     pub leak: String,
     /// That it fires, or that it is over.
     pub firing: bool,
+    /// What it has heard for sure before: that the leak fires, that it is over, or nothing.
+    #[serde(default)]
+    pub heard: Option<bool>,
     /// How far it has got.
     pub stage: Stage,
     /// How often it was tried.
@@ -32,6 +35,13 @@ pub struct Delivery {
     pub due_at: Millis,
     /// It may have arrived before.
     pub is_repeat: bool,
+}
+
+impl Delivery {
+    /// Is it known what the receiver has heard? Not once an attempt was made whose end nobody saw.
+    fn is_sure(&self) -> bool {
+        self.stage == Stage::Done || (self.stage == Stage::Pending && self.attempts == 0 && !self.is_repeat)
+    }
 }
 
 /// How far a delivery has got.
@@ -71,6 +81,10 @@ impl Outbox {
                 let is_idempotent = receivers.iter().find(is_known).is_some_and(|r| r.channel.is_idempotent());
                 delivery.stage = Stage::Pending;
                 delivery.is_repeat = !is_idempotent;
+                delivery.attempts += 1;
+            }
+            if delivery.stage == Stage::Done {
+                delivery.heard.get_or_insert(delivery.firing);
             }
             deliveries.insert(key, delivery);
         }
@@ -98,23 +112,20 @@ impl Outbox {
         for receiver in self.receivers.iter().filter(|r| !matches!(r.channel, Channel::Alertmanager { .. })) {
             for leak in leaks {
                 let key = key(&receiver.name, &leak.id);
-                let told = self.deliveries.get(&key);
+                let known = self.deliveries.get(&key);
                 let firing = leak.is_firing();
-                let is_news = match told {
-                    None => firing,
-                    Some(told) if told.firing == firing => false,
-                    Some(_) if firing => true,
-                    Some(told) => receiver.send_resolved || told.stage != Stage::Done,
-                };
-                if !is_news {
+                if known.map_or(!firing, |known| known.firing == firing) {
                     continue;
                 }
-                // Nobody has heard of it yet: then nobody has to hear that it is over.
-                let is_unheard =
-                    told.is_some_and(|told| told.stage == Stage::Pending && told.attempts == 0 && told.firing);
-                let stage = if is_unheard && !firing { Stage::Done } else { Stage::Pending };
+                // What changed back before it was told of is no news.
+                let knows = known.is_none_or(Delivery::is_sure)
+                    && known.and_then(|known| known.heard).unwrap_or(false) == firing;
+                let is_wanted = firing || receiver.send_resolved;
+                let stage = if knows || !is_wanted { Stage::Done } else { Stage::Pending };
+                let heard = if is_wanted { known.and_then(|known| known.heard) } else { Some(firing) };
                 let (receiver, leak) = (receiver.name.clone(), leak.id.clone());
-                let delivery = Delivery { receiver, leak, firing, stage, attempts: 0, due_at: now, is_repeat: false };
+                let delivery =
+                    Delivery { receiver, leak, firing, heard, stage, attempts: 0, due_at: now, is_repeat: false };
                 news.push((key, delivery));
             }
         }
@@ -158,7 +169,10 @@ impl Outbox {
     /// If it can't be written.
     pub fn done(&mut self, deliveries: &[Delivery]) -> Result<(), StoreError> {
         let news = self.still_meant(deliveries);
-        self.write(changed(&news, |delivery| delivery.stage = Stage::Done))
+        self.write(changed(&news, |delivery| {
+            delivery.stage = Stage::Done;
+            delivery.heard = Some(delivery.firing);
+        }))
     }
 
     /// They did not; they are tried again, after what the receiver asks for or a while.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use crate::alert::Receiver;
 use crate::config::alerting::Alerting;
 use crate::config::jobs::{Checked, Job, LocalProcesses, StaticConfig};
+use crate::config::sources::{Source, SourceConfig};
 use crate::config::values::Span;
 use crate::config::web::Web;
 use crate::store::sqlite;
@@ -33,6 +34,8 @@ pub struct Config {
     pub tell_suspects: bool,
     /// Where it listens, and who may look.
     pub web: Web,
+    /// Where the source of services is.
+    pub sources: Vec<Source>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -50,6 +53,8 @@ struct File {
     alerting: Alerting,
     #[serde(default)]
     web: Web,
+    #[serde(default)]
+    sources: Vec<SourceConfig>,
 }
 
 /// `global`.
@@ -193,6 +198,7 @@ impl Config {
         let jobs =
             file.scrape_configs.into_iter().filter_map(|job| job.check(&file.global, base, &mut errors)).collect();
         let receivers = file.alerting.receivers(base, &mut errors);
+        let sources = file.sources.into_iter().filter_map(|source| source.check(base, &mut errors)).collect();
         if let Err(wrong) = file.web.access(None, base) {
             errors.extend(wrong);
         }
@@ -223,6 +229,7 @@ impl Config {
             receivers,
             tell_suspects: file.alerting.suspects.unwrap_or(true),
             web: file.web,
+            sources,
         })
     }
 

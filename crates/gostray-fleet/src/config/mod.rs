@@ -5,12 +5,14 @@
 //! | `file` | the text → [`Config`], and what is wrong with it |
 //! | `jobs` | `scrape_configs` and how targets are found |
 //! | `alerting` | who is told |
+//! | `sources` | where the source of services is |
 //! | `web` | where it listens, and who may look |
 //! | `values` | durations, sizes, secrets |
 
 mod alerting;
 mod file;
 mod jobs;
+mod sources;
 mod values;
 mod web;
 
@@ -20,5 +22,6 @@ pub use alerting::{
 };
 pub use file::{Config, ConfigError, Detection, Global, Storage};
 pub use jobs::{Checked, ConsulSd, DnsSd, DnsType, FileSd, HttpSd, Job, LocalProcesses, RelabelConfig, StaticConfig};
+pub use sources::{Source, SourceConfig};
 pub use values::{Size, Span};
 pub use web::{BearerToken, RoleName, TlsServer, Web};

@@ -6,6 +6,7 @@
 mod api;
 mod auth;
 mod error;
+mod extract;
 mod headers;
 mod metrics;
 mod server;
@@ -20,6 +21,7 @@ pub use auth::{Authentication, Role, User};
 pub use server::{Listen, ServeError, Tls, serve};
 
 use crate::Millis;
+use crate::explain::Explainer;
 use crate::scrape::{Budget, Scraper};
 use crate::store::{Ledger, Samples};
 use crate::watch::{Order, Shared};
@@ -42,6 +44,8 @@ pub struct Inner {
     pub orders: mpsc::Sender<Order>,
     /// How discovery is doing.
     pub discovery: watch::Receiver<Vec<crate::discovery::SdStatus>>,
+    /// Finds causes in the source.
+    pub explainer: Explainer,
     /// Reads the configuration again.
     pub reload: Arc<Notify>,
     /// Who may do what.

@@ -338,7 +338,8 @@ impl Watch {
     /// A few targets are asked for leaks soon, somebody may be watching; many over a while.
     fn first_leaks_at(&self, id: TargetId, at: Millis) -> Millis {
         let targets = self.shared.read().targets.len() as u64;
-        let spread = if targets <= 32 { 10_000 } else { 600_000 };
+        let every = u64::try_from(self.settings.leaks_every.as_millis()).unwrap_or(u64::MAX).max(1);
+        let spread = if targets <= 32 { 10_000 } else { 600_000 }.min(every);
         at + Millis::try_from(id.0 % spread).unwrap_or(0)
     }
 

@@ -33,17 +33,19 @@ fn receiver(channel: Channel) -> Receiver {
 struct Fixture {
     folder: tempfile::TempDir,
     channel: Channel,
+    send_resolved: bool,
 }
 
 impl Fixture {
     fn new(channel: Channel) -> Self {
-        Self { folder: tempfile::tempdir().expect("a folder"), channel }
+        Self { folder: tempfile::tempdir().expect("a folder"), channel, send_resolved: true }
     }
 
     /// As after a start of gostray.
     fn open(&self) -> Outbox {
         let ledger = Sqlite::open(self.folder.path(), Settings::default()).expect("a store");
-        Outbox::open(Arc::new(ledger), vec![receiver(self.channel.clone())]).expect("an outbox")
+        let receiver = Receiver { send_resolved: self.send_resolved, ..receiver(self.channel.clone()) };
+        Outbox::open(Arc::new(ledger), vec![receiver]).expect("an outbox")
     }
 }
 
@@ -142,4 +144,33 @@ fn what_nobody_has_heard_of_is_not_said_to_be_over() {
     outbox.sync(&[leak(LeakState::Open)], 0).expect("written");
     outbox.sync(&[leak(LeakState::Resolved)], 0).expect("written");
     assert!(due(&outbox, 0).is_empty());
+}
+
+#[test]
+fn what_changes_back_before_it_is_told_is_no_news() {
+    let fixture = Fixture::new(webhook());
+    let mut outbox = fixture.open();
+    outbox.sync(&[leak(LeakState::Open)], 0).expect("written");
+    let first = due(&outbox, 0);
+    outbox.begin(&first).expect("written");
+    outbox.done(&first).expect("written");
+    outbox.sync(&[leak(LeakState::Accepted)], 10).expect("written");
+    assert_eq!(due(&outbox, 10).len(), 1);
+    outbox.sync(&[leak(LeakState::Open)], 20).expect("written");
+    assert!(due(&outbox, 20).is_empty(), "it knows that it fires");
+}
+
+#[test]
+fn who_is_not_told_that_a_leak_is_over_is_told_when_it_is_back() {
+    let fixture = Fixture { send_resolved: false, ..Fixture::new(webhook()) };
+    let mut outbox = fixture.open();
+    for now in [0, 100] {
+        outbox.sync(&[leak(LeakState::Open)], now).expect("written");
+        let own = due(&outbox, now);
+        assert_eq!(own.len(), 1);
+        outbox.begin(&own).expect("written");
+        outbox.done(&own).expect("written");
+        outbox.sync(&[leak(LeakState::Resolved)], now + 50).expect("written");
+        assert!(due(&outbox, now + 50).is_empty());
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -12,6 +12,7 @@ use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::show::LeakSummary;
 use crate::http::error::ApiError;
+use crate::http::extract::Query;
 use crate::scrape::now;
 
 /// Runs of a build count if they were seen within this time.
@@ -51,7 +52,7 @@ pub(crate) struct Gate {
 
 /// Does a build leak?
 #[utoipa::path(get, path = "/api/v1/gate", params(Which),
-    responses((status = 200, body = Gate), (status = 400, body = String), (status = 401, body = ApiError)))]
+    responses((status = 200, body = Gate), (status = 400, body = ApiError), (status = 401, body = ApiError)))]
 pub(crate) async fn gate(State(app): State<App>, Query(which): Query<Which>) -> Result<Json<Gate>, ApiError> {
     let now = now();
     let samples = app.samples.clone();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use gostray_model::{Age, LabelsId, Record, Snapshot, Status, group_by};
 use gostray_verdict::{Policy, judge_all};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::show::{EvidenceJson, FrameJson, InstanceSummary, target_id};
 use crate::http::error::ApiError;
+use crate::http::extract::Path;
 use crate::scrape::now;
 use crate::store::{Stack, StackId};
 use crate::watch::leak_id;

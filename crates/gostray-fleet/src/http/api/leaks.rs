@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
@@ -14,6 +14,7 @@ use crate::http::api::blocking;
 use crate::http::api::show::{FrameJson, LeakSummary, state_word};
 use crate::http::auth::User;
 use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
 use crate::scrape::now;
 use crate::watch::{Decision, EventKind, Leak, Order, State as Known, advice};
 
@@ -21,6 +22,7 @@ use crate::watch::{Decision, EventKind, Leak, Order, State as Known, advice};
 #[derive(Deserialize, IntoParams)]
 pub(crate) struct Which {
     /// In which states, separated by commas: `open,confirmed` (default), `all` for every one.
+    #[param(pattern = "^((open|confirmed|accepted|resolved|all)(,|$))*$")]
     state: Option<String>,
     /// Of one service.
     service: Option<String>,
@@ -93,6 +95,8 @@ pub(crate) struct LeakJson {
     /// What to type to go on from here.
     commands: Vec<CommandJson>,
     advice: Option<AdviceJson>,
+    /// The configuration says where the source is: ask for its `explanation`.
+    has_source: bool,
     /// The same signature in other services.
     elsewhere: Vec<ElsewhereJson>,
 }
@@ -225,6 +229,7 @@ async fn answer(app: &App, id: &str) -> Result<LeakJson, ApiError> {
             .collect(),
         commands: example.map(|seen| commands(&seen.target)).unwrap_or_default(),
         advice: advice(leak).map(|text| AdviceJson { rule: None, text }),
+        has_source: app.explainer.has_source(&leak.service),
         elsewhere: elsewhere(&state, leak),
     })
 }

@@ -1,5 +1,6 @@
 //! The API that pages and programs use. What it says is described in OpenAPI, from the same types.
 
+mod explanation;
 mod flame;
 mod gate;
 mod instances;
@@ -36,6 +37,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(leaks::one))
         .routes(routes!(leaks::accept))
         .routes(routes!(leaks::reopen))
+        .routes(routes!(explanation::explanation))
         .routes(routes!(series::of_leak))
         .routes(routes!(series::leak_diff))
         .routes(routes!(series::of_instance))

@@ -1,7 +1,7 @@
 //! One field that finds leaks, services and instances.
 
 use axum::Json;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use utoipa::{IntoParams, ToSchema};
@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::http::App;
 use crate::http::api::leaks::is_about;
 use crate::http::error::ApiError;
+use crate::http::extract::Query;
 
 /// So many of each kind are given.
 const MAX: usize = 20;
@@ -37,7 +38,7 @@ struct Found {
 
 /// Finds leaks, services and instances.
 #[utoipa::path(get, path = "/api/v1/search", params(Text),
-    responses((status = 200, body = Results), (status = 400, body = String), (status = 401, body = ApiError)))]
+    responses((status = 200, body = Results), (status = 400, body = ApiError), (status = 401, body = ApiError)))]
 pub(crate) async fn search(State(app): State<App>, Query(text): Query<Text>) -> Json<Results> {
     let text = text.q.trim().to_lowercase();
     let mut results = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,6 +13,7 @@ use crate::http::api::blocking;
 use crate::http::api::flame::{FlameNode, tree};
 use crate::http::api::show::target_id;
 use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
 use crate::scrape::now;
 use crate::store::{self, Generation, GenerationId, Samples, Series, StackId};
 
@@ -24,12 +25,14 @@ const MAX_POINTS: Millis = 600;
 /// So many series are told apart; the others are put together.
 const MAX_SERIES: usize = 50;
 
-/// A window of time.
+/// A window of time, of 40 days at most.
 #[derive(Deserialize, IntoParams)]
 pub(crate) struct Window {
     /// From this time on; a day ago where absent.
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     from: Option<Millis>,
     /// Up to this time; now where absent.
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     to: Option<Millis>,
 }
 
@@ -216,9 +219,13 @@ fn deploys(generations: &BTreeMap<GenerationId, Generation>, from: Millis, to: M
 /// Two windows, the first before the second.
 #[derive(Deserialize, IntoParams)]
 pub(crate) struct TwoWindows {
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     a_from: Millis,
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     a_to: Millis,
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     b_from: Millis,
+    #[param(minimum = 0, maximum = 253_402_300_799_000_i64)]
     b_to: Millis,
 }
 

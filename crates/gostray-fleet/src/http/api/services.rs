@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +11,7 @@ use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::show::{InstanceSummary, sum_of_sparks};
 use crate::http::error::ApiError;
+use crate::http::extract::Path;
 use crate::scrape::now;
 use crate::target::Place;
 use crate::watch::{Seen, State as Known};

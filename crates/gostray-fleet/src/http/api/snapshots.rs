@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use gostray_model::{NoteKind, Snapshot, TargetKind, groups};
@@ -19,6 +19,7 @@ use crate::http::api::flame::{FlameNode, tree};
 use crate::http::api::instances;
 use crate::http::api::show::target_id;
 use crate::http::error::ApiError;
+use crate::http::extract::{Path, Query};
 use crate::scrape::{Observation, now};
 
 /// Distinct frames and stacks of an upload.
@@ -132,7 +133,7 @@ pub(crate) async fn uploaded(body: Bytes) -> Result<Json<SnapshotAnswer>, ApiErr
 
 /// A snapshot that is evidence of a leak.
 #[utoipa::path(get, path = "/api/v1/evidence/{id}", params(("id" = i64, Path)),
-    responses((status = 200, body = SnapshotAnswer), (status = 400, body = String), (status = 401, body = ApiError),
+    responses((status = 200, body = SnapshotAnswer), (status = 400, body = ApiError), (status = 401, body = ApiError),
         (status = 404, body = ApiError)))]
 pub(crate) async fn evidence(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<SnapshotAnswer>, ApiError> {
     let ledger = app.ledger.clone();
@@ -147,7 +148,7 @@ pub(crate) async fn evidence(State(app): State<App>, Path(id): Path<i64>) -> Res
 
 /// The same as a file for `go tool pprof` and `gostray inspect`.
 #[utoipa::path(get, path = "/api/v1/evidence/{id}/file", params(("id" = i64, Path)),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 400, body = String),
+    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 400, body = ApiError),
         (status = 401, body = ApiError), (status = 404, body = ApiError)))]
 pub(crate) async fn evidence_file(State(app): State<App>, Path(id): Path<i64>) -> Result<Response, ApiError> {
     let ledger = app.ledger.clone();
