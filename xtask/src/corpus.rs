@@ -64,7 +64,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn check(root: &Path) -> anyhow::Result<gostray_check::Report> {
+/// Checks a module as a user would.
+pub(crate) fn check(root: &Path) -> anyhow::Result<gostray_check::Report> {
     let workspace = Workspace::of(root, Places::find())?;
     let (folders, _) = folders(&workspace, root, &["./...".to_owned()])?;
     let world = World::new(workspace, Context::default());

@@ -9,6 +9,7 @@ mod bench_golang;
 mod bench_process;
 mod bench_test;
 mod corpus;
+mod fixes;
 mod golden;
 mod layouts;
 mod oracle;
@@ -36,6 +37,8 @@ enum Task {
     BenchCheck(bench_check::Args),
     /// Write again what gostray check finds in real modules: crates/gostray-check/corpus.
     Corpus,
+    /// Look at what gostray check finds of real fixes: crates/gostray-check/fixes.
+    Fixes(fixes::Args),
     /// Measure the detector of gostray serve on a simulated fleet, beside the rules people have.
     BenchDetector(bench_detector::Args),
     /// Measure gostray serve on many targets: processor, memory, lateness, bytes a sample.
@@ -63,6 +66,7 @@ fn main() -> anyhow::Result<()> {
         Task::Bench(args) => bench::run(&args),
         Task::BenchCheck(args) => bench_check::run(&args),
         Task::Corpus => corpus::run(),
+        Task::Fixes(args) => fixes::run(&args),
         Task::BenchDetector(args) => bench_detector::run(&args),
         Task::BenchFleet(args) => bench_fleet::run(&args),
         Task::BenchGolang(args) => bench_golang::run(&args),
