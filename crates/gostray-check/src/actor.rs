@@ -2,7 +2,8 @@
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 
-use crate::program::{Body, BodyId, Callee, Known, Operation, Origin, Parent, Usage, usage};
+use crate::program::{Body, BodyId, Callee, Known, Operation, Origin, Parent, Usage, names, usage};
+use crate::runner::run_by_call;
 
 /// How a call is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -125,11 +126,12 @@ fn run_by(body: &Body<'_>, value: ExprId, found: &mut Vec<(BodyId, ExprId, Manne
     let (ast, tree, program) = (body.ast(), &body.tree, body.program);
     match usage(ast, tree, value) {
         Usage::Call(call) => found.push((body.id, call, manner(body, call))),
-        Usage::Argument { call, .. } => {
+        Usage::Argument { call, at } => {
             let manner = match body.known(call) {
                 Some(Known::WaitGo | Known::GroupGo | Known::GroupTryGo | Known::Later) => Manner::Spawned,
                 Some(Known::Runs) => manner(body, call),
-                _ => return None,
+                Some(_) => return None,
+                None => run_by_call(body, call, at)?,
             };
             found.push((body.id, call, manner));
         }
@@ -163,12 +165,29 @@ pub(crate) fn spawns(body: &Body<'_>) -> Vec<(ExprId, Option<BodyId>)> {
                 {
                     let callee = body.program.callee_of(body.id.file, &body.tree, *argument);
                     found.push((call, of_callee(body, &callee)));
+                } else if let Some(closure) = started_by_helper(body, call) {
+                    found.push((call, Some(closure)));
                 }
             }
             _ => {}
         }
     }
     found
+}
+
+/// The closure that a call of a helper starts a goroutine with. Of other modules, only what is called so is worth
+/// reading.
+fn started_by_helper(body: &Body<'_>, call: ExprId) -> Option<BodyId> {
+    let ast = body.ast();
+    let arguments = body.arguments(call);
+    let at = arguments.iter().position(|argument| matches!(ast[ast.unparen(*argument)].kind, ExprKind::Func { .. }))?;
+    let Callee::Func(function) = body.callee(call) else { return None };
+    let is_near = body.program.is_own(function.file.package);
+    if !is_near && !names(body.program.world, function).is_some_and(|(_, _, name)| name.starts_with("Go")) {
+        return None;
+    }
+    let closure = body.tree.closure(ast.unparen(arguments[at]))?;
+    (run_by_call(body, call, at)? == Manner::Spawned).then_some(BodyId { file: body.id.file, at: closure })
 }
 
 /// The body that a call runs.

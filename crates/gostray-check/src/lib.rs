@@ -10,6 +10,7 @@
 //! | `program` | functions with what they do, and where values go |
 //! | `path` | is there a way through a function on which something is missed? |
 //! | `actor` | who does something: the function, or a goroutine that it starts |
+//! | `runner` | functions that run what they are given, in a goroutine or before they return |
 //! | `channel` | the story of a channel: who sends, receives, closes, how often |
 //! | `worker` | goroutines that never end by themselves |
 //! | `lock` | which lock a call takes or gives back, and what functions do to those they are given |
@@ -37,6 +38,7 @@ mod obligation;
 mod path;
 mod program;
 mod rules;
+mod runner;
 mod suppress;
 mod worker;
 

@@ -3,19 +3,22 @@
 use std::cell::Cell;
 
 use gostray_golang::flow::Exit;
+use gostray_golang::types::VarId;
 
-use crate::path::{Watch, search};
+use crate::path::{Atom, Watch, search};
 use crate::program::{Body, Event};
 
 /// As often as one likes; also where counting was given up. More than a counted loop runs.
 pub(crate) const MANY: u8 = 20;
 
-struct Count<'w> {
+struct Count<'w, 'p> {
+    body: &'w Body<'p>,
     weight: &'w dyn Fn(&Event) -> u8,
+    nils: &'w [VarId],
     most: Cell<u8>,
 }
 
-impl Watch for Count<'_> {
+impl Watch for Count<'_, '_> {
     type State = u8;
 
     fn start(&self) -> u8 {
@@ -26,6 +29,11 @@ impl Watch for Count<'_> {
         let count = state.saturating_add((self.weight)(event)).min(MANY);
         self.most.set(self.most.get().max(count));
         Some(count)
+    }
+
+    fn fact(&self, state: u8, atom: &Atom, holds: bool) -> Option<u8> {
+        let compared = atom.compared_to_nil(self.body).and_then(|expr| self.body.tree.types.variable(expr));
+        (holds || compared.is_none_or(|variable| !self.nils.contains(&variable))).then_some(state)
     }
 
     fn is_found(&self, state: &u8, _exit: Exit) -> bool {
@@ -39,9 +47,9 @@ impl Watch for Count<'_> {
 }
 
 /// The most that is done on one way, each event weighing what `weight` says; at most [`MANY`]. Loops that run
-/// a few times are counted.
-pub(crate) fn most(body: &Body<'_>, weight: &dyn Fn(&Event) -> u8) -> u8 {
-    let count = Count { weight, most: Cell::new(0) };
+/// a few times are counted. `nils` are variables that are nil.
+pub(crate) fn most(body: &Body<'_>, weight: &dyn Fn(&Event) -> u8, nils: &[VarId]) -> u8 {
+    let count = Count { body, weight, nils, most: Cell::new(0) };
     search(body, &count);
     count.most.get()
 }

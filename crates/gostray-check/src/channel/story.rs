@@ -1,11 +1,11 @@
 //! A channel that a function makes, and everything that is done with it.
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::types::Builtin;
+use gostray_golang::types::{Builtin, Object, VarId};
 
 use crate::actor::{Link, Manner, links, loop_around};
 use crate::channel::count::{MANY, most};
-use crate::program::{Body, BodyId, Callee, Event, Operation, Trail, Usage, What, follow};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Operation, Trail, Usage, What, follow, parameters, usage};
 
 /// How much a channel holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -184,11 +184,11 @@ impl<'p> Story<'p> {
     /// known.
     pub(crate) fn most(&self, goroutine: &Goroutine, act: Act) -> u8 {
         let deeds: Vec<&Deed> = self.of_goroutine(goroutine, act).filter(|deed| deed.is_certain).collect();
-        self.most_in(goroutine.root(), goroutine.links.len(), &deeds)
+        self.most_in(goroutine.root(), goroutine.links.last(), goroutine.links.len(), &deeds)
     }
 
     /// How often deeds are done on a way through a function that is reached by so many links.
-    fn most_in(&self, body: BodyId, depth: usize, deeds: &[&Deed]) -> u8 {
+    fn most_in(&self, body: BodyId, by: Option<&Link>, depth: usize, deeds: &[&Deed]) -> u8 {
         let body = self.owner.program.body(body);
         let weight = |event: &Event| -> u8 {
             let mut sum = 0u8;
@@ -200,14 +200,35 @@ impl<'p> Story<'p> {
                         calls.push(link.call);
                         let inner: Vec<&Deed> =
                             deeds.iter().copied().filter(|deed| deed.links.get(depth) == Some(link)).collect();
-                        sum = sum.saturating_add(self.most_in(link.callee, depth + 1, &inner));
+                        sum = sum.saturating_add(self.most_in(link.callee, Some(link), depth + 1, &inner));
                     }
                     _ => {}
                 }
             }
             sum.min(MANY)
         };
-        most(&body, &weight)
+        most(&body, &weight, &by.map(|link| self.nil_parameters(link)).unwrap_or_default())
+    }
+
+    /// The parameters that a call gives nil, and that stay so.
+    fn nil_parameters(&self, link: &Link) -> Vec<VarId> {
+        let (caller, callee) = (self.owner.program.body(link.body), self.owner.program.body(link.callee));
+        let (ast, tree) = (callee.ast(), &callee.tree);
+        // What a helper runs gets other arguments than the helper.
+        if crate::actor::callee_body(&caller, link.call) != Some(link.callee) {
+            return Vec::new();
+        }
+        let is_nil = |argument: &ExprId| {
+            matches!(caller.tree.types.objects.get(&caller.ast().unparen(*argument)), Some(Object::Nil))
+        };
+        let is_steady = |cell: &Cell| {
+            let mut uses = tree.uses.get(cell).into_iter().flatten();
+            !uses.any(|name| matches!(usage(ast, tree, *name), Usage::Gets(_) | Usage::Address(_)))
+        };
+        let parameters = parameters(ast, callee.function().signature).into_iter();
+        let given = parameters.zip(caller.arguments(link.call)).filter(|(_, argument)| is_nil(argument));
+        let variables = given.filter_map(|(name, _)| Some(VarId::Local { file: callee.id.file, ident: name? }));
+        variables.filter(|variable| is_steady(&Cell::Var(*variable))).collect()
     }
 
     /// The first thing of its kind that a goroutine does for certain.

@@ -34,6 +34,7 @@ pub(crate) use value::{Operation, Trail, follow, follow_cell};
 use crate::config::Owner;
 use crate::finding::Place;
 use crate::lock::Memo;
+use crate::runner::Runners;
 
 /// A function with a body: the file, and its place among those of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -83,6 +84,8 @@ pub(crate) struct Program<'w> {
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
     /// What calls do to locks.
     pub(crate) locks: Memo,
+    /// How functions run what they are given.
+    pub(crate) runners: Runners,
     /// Which method ends the goroutine that a function starts for a value of a type.
     pub(crate) starters: Mutex<FxHashMap<(FuncId, TypeDecl), Option<Starter>>>,
 }
@@ -104,6 +107,7 @@ impl<'w> Program<'w> {
             own: packages.iter().copied().collect(),
             trees: Mutex::default(),
             locks: Memo::default(),
+            runners: Runners::default(),
             starters: Mutex::default(),
         }
     }
@@ -426,6 +430,12 @@ impl<'p> Body<'p> {
             .map(|at| Body { id: BodyId { file: self.id.file, at }, ..self.clone() })
             .take_while(|body| body.is_within(self.id))
             .collect()
+    }
+
+    /// The minor version of Go that it is written in.
+    pub(crate) fn minor(&self) -> u32 {
+        let folder = &self.program.package(self.id.file.package).folder;
+        self.program.world.workspace.module_of(folder).map_or(u32::MAX, |module| module.minor)
     }
 
     /// Its declaration, if it is declared.

@@ -116,14 +116,19 @@ pub static RULES: &[Rule] = &[
     groups::errgroup_misuse::RULE,
     contexts::lost_cancel::RULE,
     contexts::context_dropped::RULE,
+    contexts::context_ignored::RULE,
     contexts::ticker_loop::RULE,
+    contexts::after_in_loop::RULE,
     contexts::iter_pull::RULE,
+    contexts::signal_notify::RULE,
+    contexts::after_func::RULE,
     resources::body_not_closed::RULE,
     resources::resource_not_closed::RULE,
     resources::client_without_timeout::RULE,
     spawning::infinite_loop::RULE,
     spawning::handler_spawn::RULE,
     spawning::unbounded_spawn::RULE,
+    spawning::test_fatal::RULE,
 ];
 
 /// A rule by its code or name.

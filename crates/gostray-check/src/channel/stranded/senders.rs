@@ -111,7 +111,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let owner = &story.owner;
     // Room for as many as there are elements is enough for one send for each of them.
     let Room::Values(room) = story.room else { return None };
-    let sender = story.goroutines.iter().find_map(|g| Some((g, story.first_certain(g, Act::Send)?)));
+    let sender = sender(story);
     let own = story.own(Act::Send).find(|deed| deed.is_certain);
     if !story.has(Act::Receive) && !story.has(Act::Range) {
         // A send on a closed channel panics.
@@ -163,6 +163,21 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && !(shape == Shape::StuckProducer && picks(story, deed))
             && !leaves_by_counting(owner, way_conditions),
     })
+}
+
+/// A goroutine that sends, and its first send: the first one, unless a later one is known to send more.
+fn sender<'s>(story: &'s Story<'_>) -> Option<(&'s Goroutine, &'s Deed)> {
+    let mut senders = story.goroutines.iter().filter_map(|g| Some((g, story.first_certain(g, Act::Send)?)));
+    let first = senders.next()?;
+    let mut most = story.most(first.0, Act::Send);
+    let mut sender = first;
+    for other in senders {
+        let sends = story.most(other.0, Act::Send);
+        if (most + 1..MANY).contains(&sends) {
+            (sender, most) = (other, sends);
+        }
+    }
+    Some(sender)
 }
 
 /// Is a goroutine started by a timer that somebody keeps, and may have stopped?
@@ -324,7 +339,7 @@ fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
             && story.most(goroutine, Act::Send) > 0
             && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
     });
-    let most_sent = most(owner, &|event| watch.supply.effect(event).sends);
+    let most_sent = most(owner, &|event| watch.supply.effect(event).sends, &[]);
     let is_looped = story.goroutines.iter().any(|goroutine| goroutine.is_many);
     (
         if is_many {
@@ -403,7 +418,7 @@ fn no_receiver<'s, 'p>(
 ) -> Option<Stranded<'s, 'p>> {
     let owner = &story.owner;
     let supply = Supply::of(story);
-    let sent = most(owner, &|event| supply.effect(event).sends);
+    let sent = most(owner, &|event| supply.effect(event).sends, &[]);
     let is_many = story.goroutines.iter().any(|g| g.is_many && story.most(g, Act::Send) > 0);
     let sends = if is_many { MANY } else { sent };
     if u64::from(sent) <= room || sends >= MANY && room > 0 {

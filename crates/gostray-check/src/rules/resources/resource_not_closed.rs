@@ -74,7 +74,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         let before = found.len();
         match known {
-            Some(resource) if resource.until.is_some_and(|until| minor(body) >= until) => {}
+            Some(resource) if resource.until.is_some_and(|until| body.minor() >= until) => {}
             Some(resource) => open(body, call, resource.closers, resource.keeps, None, found),
             None => {
                 if let Some(own) = inferred(body, call) {
@@ -116,12 +116,6 @@ fn open(
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it open"));
     finding.fix = after_check(body, call, &obligation, &format!("defer {name}.{closer}()"));
     found.push(finding);
-}
-
-/// The minor version of Go that the code is written in.
-fn minor(body: &Body<'_>) -> u32 {
-    let folder = &body.program.package(body.id.file.package).folder;
-    body.program.world.workspace.module_of(folder).map_or(u32::MAX, |module| module.minor)
 }
 
 /// The value is not even kept.

@@ -1,0 +1,122 @@
+//! Small modules, a folder each in `fixtures/rules`: what is to be found in them stands beside it (`// want GS403`), all
+//! else is to be left alone. Beside a file, `.fixed` is what it becomes with all fixes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gostray_check::{Config, Finding, Options, Safety, Tier, check, plan};
+use gostray_golang::build::Context;
+use gostray_golang::module::{Places, Workspace};
+use gostray_golang::package::{World, folders};
+use gostray_toolchain::{Request, Toolchain};
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/rules").canonicalize().unwrap()
+}
+
+/// The modules of the fixtures.
+fn modules() -> Vec<PathBuf> {
+    let mut modules: Vec<PathBuf> = fs::read_dir(fixtures()).unwrap().flatten().map(|entry| entry.path()).collect();
+    modules.sort();
+    assert!(!modules.is_empty());
+    modules
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        match entry.file_type().unwrap().is_dir() {
+            true => found.extend(files(&entry.path())),
+            false => found.push(entry.path()),
+        }
+    }
+    found.sort();
+    found
+}
+
+fn findings(module: &Path) -> Vec<Finding> {
+    let go = Toolchain::find(Request::Any, &mut |_| {}).unwrap();
+    let places = Places { root: Some(go.root().unwrap()), ..Places::find() };
+    let workspace = Workspace::of(module, places).unwrap();
+    let (folders, _) = folders(&workspace, module, &["./...".to_owned()]).unwrap();
+    let world = World::new(workspace, Context::default());
+    let packages = world.load(&folders, true, &|| {});
+    let options = Options { tier: Tier::Hygiene, tests: true, config: Config::default(), root: module.to_owned() };
+    check(&world, &packages, &options, &|| {}).findings
+}
+
+fn shown(module: &Path, findings: &[Finding]) -> Vec<String> {
+    let line = |finding: &Finding| {
+        let file = finding.place.file.strip_prefix(module).unwrap().display();
+        format!("{file}:{} {}", finding.place.position.line, finding.rule.code)
+    };
+    let mut lines: Vec<String> = findings.iter().map(line).collect();
+    lines.sort();
+    lines
+}
+
+fn wanted(module: &Path) -> Vec<String> {
+    let mut lines = Vec::new();
+    for file in files(module).into_iter().filter(|file| file.extension().is_some_and(|ext| ext == "go")) {
+        for (at, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
+            if let Some((_, rule)) = line.split_once("// want ") {
+                lines.push(format!("{}:{} {rule}", file.strip_prefix(module).unwrap().display(), at + 1));
+            }
+        }
+    }
+    lines.sort();
+    lines
+}
+
+#[test]
+fn what_is_wanted_is_found_and_nothing_else() {
+    let mut wrong = Vec::new();
+    for module in modules() {
+        let (found, wanted) = (shown(&module, &findings(&module)), wanted(&module));
+        if found != wanted {
+            wrong.push(format!("{}: found {found:#?}, wanted {wanted:#?}", module.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn fixes_make_of_it_what_stands_beside_it() {
+    let mut seen = 0;
+    for module in modules() {
+        let fixed: Vec<PathBuf> =
+            files(&module).into_iter().filter(|file| file.extension().is_some_and(|ext| ext == "fixed")).collect();
+        let plan = plan(&findings(&module), Safety::Unsafe).unwrap();
+        assert_eq!((plan.postponed, plan.refused), (0, 0), "{}", module.display());
+        for file in fixed {
+            let change = plan.changes.iter().find(|change| change.path == file.with_extension("")).unwrap();
+            assert_eq!(
+                String::from_utf8_lossy(&change.after),
+                fs::read_to_string(&file).unwrap(),
+                "{}",
+                file.display()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn a_fixed_file_has_nothing_to_be_fixed() {
+    for module in modules() {
+        let copy = tempfile::tempdir().unwrap();
+        let root = copy.path().canonicalize().unwrap();
+        for file in files(&module) {
+            let into = root.join(file.strip_prefix(&module).unwrap());
+            fs::create_dir_all(into.parent().unwrap()).unwrap();
+            fs::copy(&file, into).unwrap();
+        }
+        for change in plan(&findings(&root), Safety::Unsafe).unwrap().changes {
+            fs::write(&change.path, &change.after).unwrap();
+        }
+        let left: Vec<Finding> = findings(&root).into_iter().filter(|finding| finding.fix.is_some()).collect();
+        assert_eq!(shown(&root, &left), [""; 0], "{}", module.display());
+    }
+}
