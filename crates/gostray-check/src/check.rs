@@ -6,6 +6,7 @@ use gostray_golang::package::{PackageId, World};
 use gostray_golang::pool;
 use rayon::prelude::*;
 
+use crate::background::Background;
 use crate::channel::{stories, stranded_receivers, stranded_senders};
 use crate::config::Config;
 use crate::finding::{Finding, Place, Tier};
@@ -33,6 +34,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// What the source says is not to be reported, and how often each was right.
     pub suppressed: Vec<Suppressed>,
+    /// Functions that the configuration names as `background`, and that are none.
+    pub unknown_background: Vec<String>,
     /// How many packages were looked at.
     pub packages: usize,
     /// How many files of them.
@@ -67,6 +70,8 @@ pub fn check(world: &World, packages: &[PackageId], options: &Options, progress:
         found.collect()
     });
     findings.retain(|finding| options.config.wants(finding.rule, finding.tier, options.tier));
+    let background = Background::of(&program, packages, &options.config.check.background);
+    findings.retain(|finding| !background.covers(finding));
     if !options.config.check.exclude.is_empty() {
         findings.retain(|finding| {
             let path = finding.place.file.strip_prefix(&options.root).unwrap_or(&finding.place.file);
@@ -80,6 +85,7 @@ pub fn check(world: &World, packages: &[PackageId], options: &Options, progress:
     Report {
         findings,
         suppressed,
+        unknown_background: background.unknown,
         packages: packages.len(),
         files: files.len(),
         lines: files.iter().map(|(_, file)| file.lines().count()).sum(),

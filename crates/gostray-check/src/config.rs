@@ -50,6 +50,10 @@ pub struct CheckConfig {
     /// Functions that never return, beside those that are found to: `example.com/log.(*Logger).Die`.
     #[serde(default, deserialize_with = "functions")]
     pub never_return: Vec<FuncName>,
+    /// Functions whose goroutines are meant to live as long as the process: those that run them, and those that they
+    /// start. `example.com/metrics.(*Reporter).run`
+    #[serde(default, deserialize_with = "functions")]
+    pub background: Vec<FuncName>,
     /// What owns goroutines and has to be closed, beside what is known and found.
     #[serde(default)]
     pub owners: Vec<Owner>,

@@ -17,7 +17,7 @@
 //! | `obligation` | something that is got and has to be given back |
 //! | `check` | runs the rules over packages |
 //! | `fix` | puts fixes together |
-//! | `suppress`, `baseline`, `config` | what a project does not want to hear |
+//! | `suppress`, `background`, `baseline`, `config` | what a project does not want to hear |
 //!
 //! A rule asks one of two things. *Is everything seen?* A value is followed from where it is made through
 //! variables, parameters, results and fields; where it gets out of sight a rule keeps silent or says less.
@@ -27,6 +27,7 @@
 
 mod account;
 mod actor;
+mod background;
 mod baseline;
 mod channel;
 mod check;

@@ -38,8 +38,7 @@ fn of(id: FileId, file: &SourceFile, span: Span) -> Option<Suppression> {
         if are_rules { (rules, reason, true) } else { (Vec::new(), rest, true) }
     } else if let Some(rest) = text.strip_prefix("gostray:background") {
         // What is meant to live as long as the process.
-        let rules = ["GS108", "GS112", "GS115", "GS116", "GS118", "GS404", "GS601"];
-        (rules.map(str::to_owned).to_vec(), rest, true)
+        (crate::background::RULES.map(str::to_owned).to_vec(), rest, true)
     } else if let Some(rest) = text.strip_prefix("lint:ignore") {
         let rest = rest.trim_start();
         let (first, reason) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));

@@ -174,11 +174,16 @@ pub(crate) fn subject<'w>(worker: &Worker<'w>) -> Option<(Type, Option<gostray_g
         signature.results.first().cloned()
     })?;
     let Type::Named(..) = ty.pointed() else { return None };
-    let closer = CLOSERS.iter().find_map(|name| match world.select(&ty, gostray_golang::Name::new(name))?.selected {
+    let closer = closer(world, &ty);
+    Some((ty, closer))
+}
+
+/// The method that ends a value of a type, by its name.
+pub(crate) fn closer(world: &gostray_golang::package::World, ty: &Type) -> Option<gostray_golang::types::FuncId> {
+    CLOSERS.iter().find_map(|name| match world.select(ty, gostray_golang::Name::new(name))?.selected {
         gostray_golang::types::Selected::Method(function) => Some(function),
         _ => None,
-    });
-    Some((ty, closer))
+    })
 }
 
 /// The statement that a break leaves, instead of the loop around it.

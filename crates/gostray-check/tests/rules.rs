@@ -1,11 +1,11 @@
 //! Small modules, a folder each in `fixtures/rules`: what is to be found in them stands beside it (`// want GS403`), all
-//! else is to be left alone. Beside a file, `.fixed` is what it becomes with all fixes.
+//! else is to be left alone. `// start GS109` is where the goroutine is started, where several are. Beside a file, `.fixed` is what it becomes with all fixes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that fails says where")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gostray_check::{Config, Finding, Options, Safety, Tier, check, plan};
+use gostray_check::{Config, Finding, Options, Report, Safety, Tier, check, plan};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{World, folders};
@@ -36,14 +36,18 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn findings(module: &Path) -> Vec<Finding> {
+    report(module, Config::default()).findings
+}
+
+fn report(module: &Path, config: Config) -> Report {
     let go = Toolchain::find(Request::Any, &mut |_| {}).unwrap();
     let places = Places { root: Some(go.root().unwrap()), ..Places::find() };
     let workspace = Workspace::of(module, places).unwrap();
     let (folders, _) = folders(&workspace, module, &["./...".to_owned()]).unwrap();
     let world = World::new(workspace, Context::default());
     let packages = world.load(&folders, true, &|| {});
-    let options = Options { tier: Tier::Hygiene, tests: true, config: Config::default(), root: module.to_owned() };
-    check(&world, &packages, &options, &|| {}).findings
+    let options = Options { tier: Tier::Hygiene, tests: true, config, root: module.to_owned() };
+    check(&world, &packages, &options, &|| {})
 }
 
 fn shown(module: &Path, findings: &[Finding]) -> Vec<String> {
@@ -56,11 +60,12 @@ fn shown(module: &Path, findings: &[Finding]) -> Vec<String> {
     lines
 }
 
-fn wanted(module: &Path) -> Vec<String> {
+/// The lines with a mark.
+fn marked(module: &Path, mark: &str) -> Vec<String> {
     let mut lines = Vec::new();
     for file in files(module).into_iter().filter(|file| file.extension().is_some_and(|ext| ext == "go")) {
         for (at, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
-            if let Some((_, rule)) = line.split_once("// want ") {
+            if let Some((_, rule)) = line.split_once(mark) {
                 lines.push(format!("{}:{} {rule}", file.strip_prefix(module).unwrap().display(), at + 1));
             }
         }
@@ -73,7 +78,7 @@ fn wanted(module: &Path) -> Vec<String> {
 fn what_is_wanted_is_found_and_nothing_else() {
     let mut wrong = Vec::new();
     for module in modules() {
-        let (found, wanted) = (shown(&module, &findings(&module)), wanted(&module));
+        let (found, wanted) = (shown(&module, &findings(&module)), marked(&module, "// want "));
         if found != wanted {
             wrong.push(format!("{}: found {found:#?}, wanted {wanted:#?}", module.display()));
         }
@@ -119,4 +124,29 @@ fn a_fixed_file_has_nothing_to_be_fixed() {
         let left: Vec<Finding> = findings(&root).into_iter().filter(|finding| finding.fix.is_some()).collect();
         assert_eq!(shown(&root, &left), [""; 0], "{}", module.display());
     }
+}
+
+#[test]
+fn the_configuration_names_what_is_meant_to_live_as_long_as_the_process() {
+    let module = fixtures().join("range_unclosed");
+    let read = |name: &str| Config::read(&format!("[check]\nbackground = [\"{name}\"]\n")).unwrap();
+    // The goroutine runs it, or is started by it; another one is of another name.
+    for (name, left, unknown) in [
+        ("example.com/rules.(*Conn).write", 0, ""),
+        ("example.com/rules.OpenTold", 1, ""),
+        ("example.com/rules.(*Conn).wirte", 1, "example.com/rules.(*Conn).wirte"),
+        ("example.com/elsewhere.Run", 1, ""),
+    ] {
+        let report = report(&module, read(name));
+        assert_eq!(shown(&module, &report.findings).len(), left, "{name}");
+        assert_eq!(report.unknown_background.concat(), unknown, "{name}");
+    }
+}
+
+#[test]
+fn of_several_goroutines_the_one_that_is_left_is_shown() {
+    let module = fixtures().join("double_send");
+    let mut starts = findings(&module);
+    starts.iter_mut().for_each(|finding| finding.place = finding.spawned_at.take().unwrap());
+    assert_eq!(shown(&module, &starts), marked(&module, "// start "));
 }

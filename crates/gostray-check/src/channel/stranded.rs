@@ -10,6 +10,7 @@ use crate::channel::story::{Act, Deed, Goroutine, Story};
 use crate::path::{Watch, Way, search};
 use crate::program::{Body, Cell, Event, Known, What};
 
+mod given;
 mod receivers;
 mod senders;
 
@@ -84,6 +85,8 @@ struct Supply<'s, 'p> {
     waits: Vec<Cell>,
     /// Receives in what is called, which has a way that does not come to them.
     skipped: Vec<ExprId>,
+    /// Mentions that give the channel to somebody, who may do anything with it.
+    given: Vec<ExprId>,
     /// Cases of a `select` that say that the goroutine does something else.
     served: Vec<StmtId>,
 }
@@ -127,12 +130,17 @@ impl<'s, 'p> Supply<'s, 'p> {
             })
             .map(|deed| deed.operation.expr)
             .collect();
-        Self { story, loops, endless, waits, skipped, served: Vec::new() }
+        Self { story, loops, endless, waits, skipped, given: Vec::new(), served: Vec::new() }
     }
 
     fn effect(&self, event: &Event) -> Effect {
         let (story, owner) = (self.story, &self.story.owner);
         let mut effect = Effect::default();
+        if let What::Mention { name } = event.what
+            && self.given.contains(&name)
+        {
+            (effect.is_drained, effect.closes) = (true, true);
+        }
         for goroutine in &story.goroutines {
             let first = goroutine.links[0];
             let is_here = match event.what {

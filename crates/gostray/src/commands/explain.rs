@@ -26,7 +26,11 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     let base = args.folder.canonicalize().with_context(|| format!("--source {}", args.folder.display()))?;
     let workspace = Workspace::of(&base, Places::find())?;
     let Some(module) = workspace.modules.first() else {
-        bail!("{} is in no module: --source is a folder with a go.mod, or below one", base.display())
+        bail!(
+            "{} is in no module: --source is a folder with a go.mod, or below one. Source of a GOPATH needs none of its \
+             dependencies, but a go.mod: go mod init PATH makes one, with the path its packages are imported by",
+            base.display()
+        )
     };
     let root = module.folder.clone();
     let mut notes = Vec::new();

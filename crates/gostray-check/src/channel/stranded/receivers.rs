@@ -3,6 +3,7 @@
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::{BlockId, Edge, Exit};
 
+use super::given::given;
 use super::{Shape, Stranded, Supply, head};
 use crate::actor::loop_around;
 use crate::channel::count::MANY;
@@ -44,14 +45,22 @@ impl Watch for Receivers<'_, '_> {
 
 /// Goroutines, or the owner, that receive and nobody sends to.
 pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
-    if !story.is_whole() {
-        return None;
-    }
     let owner = &story.owner;
     let certain = |goroutine: &'s Goroutine| {
         story.first_certain(goroutine, Act::Range).or_else(|| story.first_certain(goroutine, Act::Receive))
     };
     let receiver = story.goroutines.iter().find_map(|g| Some((g, certain(g)?)));
+    if !story.is_local() {
+        let given = given(story).filter(|given| !given.is_empty());
+        if let (Some(given), Some((goroutine, deed))) = (given, receiver)
+            && let Some(left) = left_before_given(story, goroutine, deed, given)
+        {
+            return Some(left);
+        }
+    }
+    if !story.is_whole() {
+        return None;
+    }
     if !story.has(Act::Send) && !story.has(Act::Close) {
         return match receiver {
             Some((goroutine, deed)) => Some(Stranded {
@@ -86,6 +95,35 @@ pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Strande
         return left_receiver(story, goroutine, deed);
     }
     missed_supplier(story)
+}
+
+/// On a way out on which nobody else has got the channel, and the owner neither sends nor closes.
+fn left_before_given<'s, 'p>(
+    story: &'s Story<'p>,
+    goroutine: &'s Goroutine,
+    deed: &'s Deed,
+    given: Vec<ExprId>,
+) -> Option<Stranded<'s, 'p>> {
+    let owner = &story.owner;
+    let supplies = |other: &Goroutine| {
+        story.of_goroutine(other, Act::Send).chain(story.of_goroutine(other, Act::Close)).next().is_some()
+    };
+    let is_left_otherwise = deed.act == Act::Range && leaves_otherwise(&owner.program.body(deed.operation.body), deed);
+    if owner.is_main() || goroutine.is_many || is_left_otherwise || story.goroutines.iter().any(supplies) {
+        return None;
+    }
+    let needs = if deed.act == Act::Range { MANY } else { story.most(goroutine, Act::Receive) };
+    let supply = Supply { given, ..Supply::of(story) };
+    let way = search(owner, &Receivers { supply, spawn: goroutine.call(), needs })?;
+    Some(Stranded {
+        story,
+        shape: Shape::CloseMissed,
+        goroutine: Some(goroutine),
+        deed,
+        way: Some((owner.clone(), way)),
+        sends: 0,
+        is_certain: false,
+    })
 }
 
 fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &'s Deed) -> Option<Stranded<'s, 'p>> {

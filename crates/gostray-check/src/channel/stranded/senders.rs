@@ -3,6 +3,7 @@
 use gostray_golang::ast::{ExprId, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Exit};
 
+use super::given::given;
 use super::{Left, Passes, Shape, Stranded, Supply, head};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
@@ -105,7 +106,11 @@ impl Senders<'_, '_> {
 
 /// Goroutines, or the owner, that send and nobody receives.
 pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
-    if !story.is_whole() || !story.has(Act::Send) {
+    if !story.has(Act::Send) {
+        return None;
+    }
+    let given = if story.is_local() { Vec::new() } else { given(story).unwrap_or_default() };
+    if !story.is_whole() && given.is_empty() {
         return None;
     }
     let owner = &story.owner;
@@ -113,7 +118,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let Room::Values(room) = story.room else { return None };
     let sender = sender(story);
     let own = story.own(Act::Send).find(|deed| deed.is_certain);
-    if !story.has(Act::Receive) && !story.has(Act::Range) {
+    if story.is_whole() && !story.has(Act::Receive) && !story.has(Act::Range) {
         // A send on a closed channel panics.
         if story.has(Act::Close) {
             return None;
@@ -128,11 +133,11 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         deed.links.iter().filter(|link| link.manner == Manner::Spawned).count() > 1
             && matches!(deed.act, Act::Receive | Act::Range)
     });
-    if is_received_elsewhere || nested || owner.is_main() || story.trail.is_shared {
+    if is_received_elsewhere || nested || owner.is_main() || !story.is_local() && given.is_empty() {
         return None;
     }
     let (goroutine, deed) = sender?;
-    let mut watch = Senders { supply: Supply::of(story), room };
+    let mut watch = Senders { supply: Supply { given, ..Supply::of(story) }, room };
     if story.most(goroutine, Act::Send) < MANY {
         watch.supply.served = served(story, goroutine);
     }
@@ -158,6 +163,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         sends,
         is_certain: (sends < MANY || room == 0)
             && watch.supply.skipped.is_empty()
+            && watch.supply.given.is_empty()
             && is_counted(story)
             && !may_be_stopped(story, goroutine)
             && !(shape == Shape::StuckProducer && picks(story, deed))

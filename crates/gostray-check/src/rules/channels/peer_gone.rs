@@ -48,7 +48,7 @@ use crate::actor::loop_around;
 use crate::channel::{Kept, kept, waits_alone, way_out};
 use crate::finding::{Finding, Tier};
 use crate::program::{Body, BodyId, Cell, Operation, Program, Usage, usage};
-use crate::rules::channels::{receive_never, send_no_receiver};
+use crate::rules::channels::{range_unclosed, receive_never, send_no_receiver};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -82,6 +82,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             }
             continue;
         }
+        found.extend(range_unclosed::of_kept(program, &kept));
         if kept.is_unbuffered {
             let (sends, receives): (Vec<_>, Vec<_>) = (kept.sends().collect(), kept.receives().collect());
             found.extend(peer(program, &kept, &sends, &receives, true));
@@ -163,7 +164,7 @@ fn peer(
 }
 
 /// Is a function what a goroutine runs?
-fn is_goroutine(program: &Program<'_>, body: &Body<'_>) -> bool {
+pub(super) fn is_goroutine(program: &Program<'_>, body: &Body<'_>) -> bool {
     match body.function().origin {
         crate::program::Origin::Closure(closure) => {
             let Some(parent) = body.function().parent else { return false };

@@ -4,7 +4,9 @@
 //!
 //! `context.WithCancel`, `WithTimeout` and `WithDeadline` (and `signal.NotifyContext`) give a function that
 //! has to be called. Until then the context, and every goroutine that waits for it, stays: with a timeout
-//! until that, without one until the parent is cancelled, which may be never.
+//! until that, without one until the parent is cancelled, which may be never. The same holds where only a goroutine
+//! that waits for the context calls the function, and for a goroutine that is to pass on the end of other contexts and
+//! does not hear of the end of this one.
 //!
 //! ## Example
 //!
@@ -31,7 +33,7 @@
 //! ## Fix
 //!
 //! Safe where the function calls `cancel` itself on other ways, and the context does not leave it: then it is
-//! not meant to live on.
+//! not meant to live on. Elsewhere unsafe.
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 
@@ -83,6 +85,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let Some(way) = obligation.missed() else {
             found.extend(circular(body, call, *context, obligation.ident));
             found.extend(piled_up(body, call, obligation.ident));
+            found.extend(unheard(body, call, *context, obligation.ident));
             continue;
         };
         let name = body.text_of(obligation.ident);
@@ -157,6 +160,65 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
     finding.path.push(step(body, span, "the context is made here"));
     finding.path.push(step(body, spawn, "the goroutine is started here"));
     finding.path.push(step(&root, wait, "and waits here until somebody else cancels"));
+    finding.fix = statement(body, call).map(|stmt| Fix {
+        // A goroutine that is to go on after the function would not.
+        safety: Safety::Unsafe,
+        title: format!("call {name} when the function ends"),
+        edits: vec![insert_after(body, stmt, &format!("defer {name}()"))],
+    });
+    Some(finding)
+}
+
+/// A goroutine waits for other contexts and cancels this one then; who is given the cancel function and calls it does
+/// not end the goroutine.
+fn unheard(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> Option<Finding> {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let mentions = |ident: ExprId| {
+        let cell = Cell::Var(tree.types.variable(ident)?);
+        tree.uses.get(&cell).cloned()
+    };
+    let is_given = |ident: ExprId| {
+        let is_returned = |name: &ExprId| matches!(usage(ast, tree, *name), Usage::Returned(_));
+        mentions(ident).is_some_and(|all| all.iter().any(is_returned))
+    };
+    if !is_given(context) || !is_given(cancel) {
+        return None;
+    }
+    let (spawn, root, wait) = spawns(body).into_iter().find_map(|(spawn, root)| {
+        let root = root.filter(|root| root.file == body.id.file)?;
+        let is_there = |ident: ExprId| {
+            mentions(ident).is_some_and(|all| all.iter().any(|name| tree.owner(*name) == Some(root.at)))
+        };
+        let root = body.program.body(root);
+        let waits: Vec<_> = root
+            .flow()
+            .all()
+            .filter_map(|(_, event)| match event.what {
+                What::Receive { channel } => Some((event.span, channel)),
+                _ => None,
+            })
+            .collect();
+        let is_done = |channel: ExprId| {
+            let receiver = root.receiver(root.ast().unparen(channel));
+            receiver.is_some_and(|x| {
+                crate::program::is_named(root.program.world, root.tree.types.ty(x), "context", "Context")
+            })
+        };
+        let is_it = is_there(cancel) && !is_there(context) && waits.iter().all(|(_, channel)| is_done(*channel));
+        let (wait, _) = *waits.first()?;
+        is_it.then_some((spawn, root, wait))
+    })?;
+    let span = ast[call].span;
+    let name = body.text_of(cancel);
+    let message = format!("whoever calls {name} does not end the goroutine that waits to call it");
+    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    finding.why = "the goroutine stays until one of the contexts that it waits for ends".to_owned();
+    let spawn = crate::rules::spawn_span(body, spawn);
+    finding.spawned_at = Some(body.place(spawn));
+    finding.blocks_at = Some(root.place(wait));
+    finding.path.push(step(body, span, "the context is made here"));
+    finding.path.push(step(body, spawn, "the goroutine is started here"));
+    finding.path.push(step(&root, wait, "and waits here for others, not for this context"));
     Some(finding)
 }
 

@@ -123,6 +123,7 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     let mut context = Context::default();
     context.tags.extend(args.tags.iter().flat_map(|tags| tags.split([',', ' '])).map(str::to_owned));
     let tests = args.tests.or(config.check.tests).unwrap_or(true);
+    let is_in_module = !workspace.modules.is_empty();
     let mut world = World::new(workspace, context);
     world.never_return.clone_from(&config.check.never_return);
     let packages = world.load(&folders, tests, &|| {});
@@ -148,7 +149,10 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
             Note::Unread(path, why) => notes.push(format!("{} was left out: {why}", shown(&path))),
         }
     }
-    notes.extend(missing_note(&missing));
+    notes.extend(missing_note(&missing, is_in_module));
+    for name in &report.unknown_background {
+        notes.push(format!("gostray.toml: background names {name}, which is no function here"));
+    }
     notes.extend(broken(&world, &packages, &shown));
     for own in &report.suppressed {
         let at = format!("{}:{}", shown(&own.place.file), own.place.position.line);
@@ -163,16 +167,20 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
 }
 
 /// The packages that are missing, in one line.
-fn missing_note(missing: &[String]) -> Option<String> {
+fn missing_note(missing: &[String], is_in_module: bool) -> Option<String> {
+    let how = match is_in_module {
+        true => "try go mod download",
+        false => {
+            "there is no go.mod that says where they are: go mod init PATH makes one, with the path the packages are imported by"
+        }
+    };
     let shown = missing.iter().take(3).cloned().collect::<Vec<_>>().join(", ");
     match missing.len() {
         0 => None,
-        1 => Some(format!("package {shown} is not on this machine, and what it does not known: try go mod download")),
+        1 => Some(format!("package {shown} is not on this machine, and what it does not known: {how}")),
         many => {
             let more = if many > 3 { format!(" and {} more", many - 3) } else { String::new() };
-            Some(format!(
-                "packages {shown}{more} are not on this machine, and what they do not known: try go mod download"
-            ))
+            Some(format!("packages {shown}{more} are not on this machine, and what they do not known: {how}"))
         }
     }
 }
