@@ -38,7 +38,7 @@ impl<'p> Background<'p> {
                 .collect();
             // Of packages that are not looked at nothing is known.
             if found.is_empty() && !files.is_empty() {
-                unknown.push(name.clone());
+                unknown.push(*name);
             }
             places.extend(found);
         }

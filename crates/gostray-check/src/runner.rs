@@ -29,7 +29,10 @@ fn within(outer: Manner, inner: Manner) -> Option<Manner> {
 }
 
 fn runner<'p>(program: &'p Program<'p>, function: FuncId, at: usize, depth: u32) -> Option<Manner> {
-    if let Some(known) = program.runners.get(function, at) {
+    // How far helpers are followed does not depend on what was asked before.
+    if depth == 0
+        && let Some(known) = program.runners.get(function, at)
+    {
         return known;
     }
     // What the standard library does so is known by name.
