@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let start = Instant::now();
     let workspace = Workspace::of(&root, places)?;
     let (folders, _) = folders(&workspace, &root, &["./...".to_owned()])?;
-    let world = World::new(workspace, Context::default());
+    let mut world = World::new(workspace, Context::default());
     let loaded = world.load(&folders, true, &|| {});
     let of_loading = start.elapsed();
     let files: Vec<FileId> = loaded.iter().flat_map(|id| world.package(*id).files().map(|(id, _)| id)).collect();

@@ -68,8 +68,8 @@ pub(crate) fn run() -> anyhow::Result<()> {
 pub(crate) fn check(root: &Path) -> anyhow::Result<gostray_check::Report> {
     let workspace = Workspace::of(root, Places::find())?;
     let (folders, _) = folders(&workspace, root, &["./...".to_owned()])?;
-    let world = World::new(workspace, Context::default());
-    let packages = world.load(&folders, true, &|| {});
+    let mut world = World::new(workspace, Context::default());
+    world.open(&folders, true);
     let options = Options { tier: Tier::Likely, tests: true, config: Config::default(), root: root.to_owned() };
-    Ok(gostray_check::check(&world, &packages, &options, &|| {}))
+    Ok(gostray_check::check(&world, &options, None, &|| {}))
 }

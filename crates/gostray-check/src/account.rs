@@ -99,7 +99,7 @@ pub fn accounts(
     owners: &[Owner],
     places: &[(PathBuf, u32)],
 ) -> Vec<Vec<Account>> {
-    let program = Program::new(world, packages, owners);
+    let program = Program::new(world, owners);
     places.iter().map(|(file, line)| of_place(&program, packages, file, *line)).collect()
 }
 
@@ -162,7 +162,7 @@ fn of_calls(program: &Program<'_>, id: FileId, line: u32) -> Vec<Account> {
 /// The innermost function around a line, closures included.
 #[must_use]
 pub fn function_at(world: &World, packages: &[PackageId], file: &Path, line: u32) -> Option<Place> {
-    let program = Program::new(world, packages, &[]);
+    let program = Program::new(world, &[]);
     let (id, _) =
         packages.iter().flat_map(|id| program.package(*id).files()).find(|(_, source)| source.path == file)?;
     let bodies = program.bodies(id);

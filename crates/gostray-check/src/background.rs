@@ -1,54 +1,61 @@
 //! What `gostray.toml` says is meant to live as long as the process: as `//gostray:background` does in the source.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use gostray_golang::package::PackageId;
-use gostray_golang::types::FuncName;
+use gostray_golang::ast::{Body, DeclKind};
+use gostray_golang::package::World;
+use gostray_golang::types::{FuncId, FuncName};
+use serde::{Deserialize, Serialize};
 
 use crate::finding::{Finding, Place};
-use crate::program::{Body, Program};
 
 /// The rules about goroutines that never end.
 pub(crate) const RULES: [&str; 7] = ["GS108", "GS112", "GS115", "GS116", "GS118", "GS404", "GS601"];
 
-/// The functions that are named.
-pub(crate) struct Background<'p> {
-    places: Vec<(&'p Path, u32, u32)>,
-    /// Names that are no function of the packages that are looked at.
+/// The functions of a folder that are named.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Background {
+    /// File, and where the body begins and ends.
+    functions: Vec<(PathBuf, u32, u32)>,
+    /// Names that are of a package of the folder, and no function of it.
     pub(crate) unknown: Vec<String>,
 }
 
-impl<'p> Background<'p> {
-    pub(crate) fn of(program: &'p Program<'p>, packages: &[PackageId], names: &[FuncName]) -> Self {
-        let mut places = Vec::new();
-        let mut unknown: Vec<FuncName> = Vec::new();
+impl Background {
+    pub(crate) fn of(world: &World, folder: usize, names: &[FuncName]) -> Self {
+        let mut own = Self::default();
         for name in names {
-            let of_name = packages.iter().filter(|id| program.package(**id).path == name.package);
-            let files: Vec<_> = of_name.flat_map(|id| program.package(*id).files()).map(|(id, _)| id).collect();
-            let is_it = |body: &Body<'_>| {
-                body.declaration().is_some_and(|own| FuncName::of(program.world, own).as_ref() == Some(name))
-            };
-            let bodies = files.iter().flat_map(|file| program.bodies(*file));
-            let found: Vec<_> = bodies
-                .filter(is_it)
-                .map(|body| {
-                    let span = body.ast()[body.function().block].span;
-                    (body.source.path.as_path(), span.start, span.end)
-                })
+            let of_name: Vec<_> = world.packages_of(folder).into_iter().collect();
+            let files: Vec<_> = of_name
+                .into_iter()
+                .filter(|id| world.package(*id).path == name.package)
+                .flat_map(|id| world.package(id).files())
                 .collect();
-            // Of packages that are not looked at nothing is known.
-            if found.is_empty() && !files.is_empty() {
-                unknown.push(*name);
+            let before = own.functions.len();
+            for (file, source) in &files {
+                for decl in &source.file.decls {
+                    let DeclKind::Func(function) = &source.file.ast[*decl].kind else { continue };
+                    let Body::Block(block) = function.body else { continue };
+                    if FuncName::of(world, FuncId { file: *file, decl: *decl }).as_ref() == Some(name) {
+                        let span = source.file.ast[block].span;
+                        own.functions.push((source.path.clone(), span.start, span.end));
+                    }
+                }
             }
-            places.extend(found);
+            // Of packages that are not looked at nothing is known.
+            if own.functions.len() == before && !files.is_empty() {
+                own.unknown.push(text(name));
+            }
         }
-        Self { places, unknown: unknown.iter().map(text).collect() }
+        own
     }
 
     /// Is a finding about a goroutine that runs one of them, or is started by it?
     pub(crate) fn covers(&self, finding: &Finding) -> bool {
         let is_in = |place: &Place| {
-            self.places.iter().any(|(file, start, end)| *file == place.file && (*start..*end).contains(&place.start))
+            let is_in =
+                |(file, start, end): &(PathBuf, u32, u32)| *file == place.file && (*start..*end).contains(&place.start);
+            self.functions.iter().any(is_in)
         };
         let mut places = std::iter::once(&finding.place).chain(&finding.spawned_at).chain(&finding.blocks_at);
         RULES.contains(&finding.rule.code) && places.any(is_in)

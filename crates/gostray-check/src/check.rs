@@ -1,18 +1,18 @@
 //! Runs the rules over packages.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use gostray_golang::package::{PackageId, World};
-use gostray_golang::pool;
-use rayon::prelude::*;
 
 use crate::background::Background;
 use crate::channel::{stories, stranded_receivers, stranded_senders};
 use crate::config::Config;
 use crate::finding::{Finding, Place, Tier};
-use crate::program::{Body, Program};
+use crate::kept::{Cache, Look};
+use crate::program::{Body, Program, Sight, seeing};
 use crate::rules::{Check, RULES, stranded};
-use crate::suppress::suppressions;
+use crate::suppress::Suppression;
 
 /// What to look for.
 #[derive(Debug, Clone)]
@@ -42,6 +42,8 @@ pub struct Report {
     pub files: usize,
     /// How many lines these have.
     pub lines: usize,
+    /// Packages that are imported and not on this machine.
+    pub missing: BTreeSet<String>,
 }
 
 /// A comment that suppresses findings.
@@ -57,21 +59,32 @@ pub struct Suppressed {
     pub must_say_why: bool,
 }
 
-/// Looks for leaks in packages. `progress` hears of every package that is done.
+/// Looks for leaks in the folders that are worked on. With a cache, only what may have changed since the last look is
+/// read; the report is the same. `progress` hears of every folder that is done.
 #[must_use]
-pub fn check(world: &World, packages: &[PackageId], options: &Options, progress: &(dyn Fn() + Sync)) -> Report {
-    let program = Program::new(world, packages, &options.config.check.owners);
-    let mut findings: Vec<Finding> = pool().install(|| {
-        let found = packages.par_iter().flat_map_iter(|package| {
-            let found = of_package(&program, *package, options);
-            progress();
-            found
-        });
-        found.collect()
-    });
+pub fn check(world: &World, options: &Options, cache: Option<&Cache>, progress: &(dyn Fn() + Sync)) -> Report {
+    let mut look = Look::new(world, options, cache);
+    let findings = look.findings(progress);
+    let suppressions = look.facts.iter().flat_map(|facts| &facts.suppressions).cloned().collect();
+    let missing = look.keep();
+    let mut report = Report {
+        packages: look.facts.iter().map(|facts| facts.packages).sum(),
+        files: look.facts.iter().map(|facts| facts.files).sum(),
+        lines: look.facts.iter().map(|facts| facts.lines).sum(),
+        missing,
+        ..Report::default()
+    };
+    let background: Vec<&Background> = look.facts.iter().map(|facts| &facts.background).collect();
+    report.unknown_background = background.iter().flat_map(|own| &own.unknown).cloned().collect();
+    report.findings = wanted(findings, options, &background);
+    report.suppressed = suppress(suppressions, &mut report.findings);
+    report
+}
+
+/// Those that the project wants to hear of, by place.
+fn wanted(mut findings: Vec<Finding>, options: &Options, background: &[&Background]) -> Vec<Finding> {
     findings.retain(|finding| options.config.wants(finding.rule, finding.tier, options.tier));
-    let background = Background::of(&program, packages, &options.config.check.background);
-    findings.retain(|finding| !background.covers(finding));
+    findings.retain(|finding| !background.iter().any(|own| own.covers(finding)));
     if !options.config.check.exclude.is_empty() {
         findings.retain(|finding| {
             let path = finding.place.file.strip_prefix(&options.root).unwrap_or(&finding.place.file);
@@ -80,38 +93,18 @@ pub fn check(world: &World, packages: &[PackageId], options: &Options, progress:
     }
     findings.sort_by(|a, b| (&a.place, a.rule.code, &a.message).cmp(&(&b.place, b.rule.code, &b.message)));
     findings.dedup_by(|a, b| a.place == b.place && a.rule.code == b.rule.code);
-    let suppressed = suppress(&program, packages, options, &mut findings);
-    let files: Vec<_> = packages.iter().flat_map(|id| world.package(*id).files()).collect();
-    Report {
-        findings,
-        suppressed,
-        unknown_background: background.unknown,
-        packages: packages.len(),
-        files: files.len(),
-        lines: files.iter().map(|(_, file)| file.lines().count()).sum(),
-    }
+    findings
 }
 
 /// Takes out what the source says is not to be reported.
-fn suppress(
-    program: &Program<'_>,
-    packages: &[PackageId],
-    options: &Options,
-    findings: &mut Vec<Finding>,
-) -> Vec<Suppressed> {
-    let files = packages.iter().flat_map(|id| program.package(*id).files());
-    let files = files.filter(|(_, file)| options.tests || !file.is_test);
-    let all: Vec<_> = files.flat_map(|(id, file)| suppressions(id, file)).collect();
+fn suppress(all: Vec<Suppression>, findings: &mut Vec<Finding>) -> Vec<Suppressed> {
     let mut counts = vec![0usize; all.len()];
     if !all.is_empty() {
         findings.retain(|finding| {
             let of = all.iter().position(|suppression| {
                 // Where it is reported, and where the goroutine is started.
-                let places = std::iter::once(&finding.place).chain(&finding.spawned_at);
-                places.into_iter().any(|place| {
-                    place.file == program.source(suppression.file).path
-                        && suppression.covers(finding.rule, place.position.line)
-                })
+                let mut places = std::iter::once(&finding.place).chain(&finding.spawned_at);
+                places.any(|place| suppression.covers(finding.rule, place))
             });
             if let Some(at) = of {
                 counts[at] += 1;
@@ -120,17 +113,20 @@ fn suppress(
         });
     }
     let mut suppressed: Vec<Suppressed> = all
-        .iter()
+        .into_iter()
         .zip(counts)
-        .map(|(own, findings)| Suppressed {
-            place: program.place(own.file, own.span),
-            reason: own.reason.clone(),
-            findings,
-            must_say_why: own.is_ours,
-        })
+        .map(|(own, findings)| Suppressed { place: own.place, reason: own.reason, findings, must_say_why: own.is_ours })
         .collect();
     suppressed.sort_by(|a, b| a.place.cmp(&b.place));
     suppressed
+}
+
+/// What is found in the packages of a folder, and which folders were looked into for it.
+pub(crate) fn of_folder(program: &Program<'_>, folder: usize, options: &Options) -> (Vec<Finding>, Sight) {
+    seeing(|| {
+        let packages = program.world.packages_of(folder).into_iter();
+        packages.flat_map(|package| of_package(program, package, options)).collect()
+    })
 }
 
 fn of_package(program: &Program<'_>, package: PackageId, options: &Options) -> Vec<Finding> {

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 
-use gostray_golang::Position;
+use gostray_golang::package::SourceFile;
+use gostray_golang::{Position, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::rules::Rule;
 
 /// How sure a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Tier {
     /// All uses are seen, and there is a path on which it happens.
     Proven,
@@ -30,7 +32,7 @@ impl Tier {
 }
 
 /// A place in a source file.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Place {
     /// The file.
     pub file: PathBuf,
@@ -44,8 +46,21 @@ pub struct Place {
     pub end_position: Position,
 }
 
+impl Place {
+    pub(crate) fn of(file: &SourceFile, span: Span) -> Self {
+        let lines = file.lines();
+        Self {
+            file: file.path.clone(),
+            start: span.start,
+            end: span.end,
+            position: lines.position(span.start),
+            end_position: lines.position(span.end),
+        }
+    }
+}
+
 /// A place, and what happens there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Where.
     pub place: Place,
@@ -54,7 +69,7 @@ pub struct Step {
 }
 
 /// What a fix may change beside what it mends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Safety {
     /// Nothing.
     Safe,
@@ -77,7 +92,7 @@ impl Safety {
 }
 
 /// Bytes of a file to be replaced.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Edit {
     /// The file.
     pub file: PathBuf,
@@ -90,7 +105,7 @@ pub struct Edit {
 }
 
 /// How a finding is mended.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fix {
     /// What it may change beside.
     pub safety: Safety,
@@ -101,9 +116,10 @@ pub struct Fix {
 }
 
 /// A leak in the source.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// The rule.
+    #[serde(with = "by_code")]
     pub rule: &'static Rule,
     /// How sure it is.
     pub tier: Tier,
@@ -129,4 +145,21 @@ pub struct Finding {
     pub given_by: Option<String>,
     /// How many goroutines wait because of it, in snapshots of running programs that it was compared with.
     pub live: u64,
+}
+
+/// A rule is written as its code.
+mod by_code {
+    use serde::de::Error as _;
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::rules::{Rule, rule};
+
+    pub(super) fn serialize<S: Serializer>(rule: &&'static Rule, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(rule.code)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<&'static Rule, D::Error> {
+        let code = String::deserialize(from)?;
+        rule(&code).ok_or_else(|| D::Error::custom("there is no such rule"))
+    }
 }

@@ -16,6 +16,7 @@
 //! | `lock` | which lock a call takes or gives back, and what functions do to those they are given |
 //! | `obligation` | something that is got and has to be given back |
 //! | `check` | runs the rules over packages |
+//! | `kept` | what is kept from one look to the next, so that only what changed is looked at again |
 //! | `fix` | puts fixes together |
 //! | `suppress`, `background`, `baseline`, `config` | what a project does not want to hear |
 //!
@@ -34,6 +35,7 @@ mod check;
 mod config;
 mod finding;
 mod fix;
+mod kept;
 mod lock;
 mod obligation;
 mod path;
@@ -49,4 +51,5 @@ pub use check::{Options, Report, Suppressed, check};
 pub use config::{CheckConfig, Config, ConfigError, Owner, RuleSetting, TestConfig};
 pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};
 pub use fix::{Change, Plan, plan};
+pub use kept::{Cache, CacheError};
 pub use rules::{RULES, Rule, rule};

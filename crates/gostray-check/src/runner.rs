@@ -1,13 +1,18 @@
 //! Functions that run a function which they are given, once and on every way: `safe.Go(f)`.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use gostray_golang::ast::ExprId;
 use gostray_golang::flow::Exit;
 use gostray_golang::module::Origin as From;
 use gostray_golang::types::{FuncId, VarId};
+use rustc_hash::FxHashMap;
 
 use crate::actor::{Manner, loop_around, manner};
 use crate::path::{Watch, search};
-use crate::program::{Body, BodyId, Callee, Cell, Event, Known, Origin, Program, Usage, What, parameters, usage};
+use crate::program::{
+    Body, BodyId, Callee, Cell, Event, Known, Origin, Program, Sight, Usage, What, parameters, saw, seeing, usage,
+};
 
 /// Helpers call each other, but not many.
 const MAX_DEPTH: u32 = 3;
@@ -31,17 +36,18 @@ fn within(outer: Manner, inner: Manner) -> Option<Manner> {
 fn runner<'p>(program: &'p Program<'p>, function: FuncId, at: usize, depth: u32) -> Option<Manner> {
     // How far helpers are followed does not depend on what was asked before.
     if depth == 0
-        && let Some(known) = program.runners.get(function, at)
+        && let Some((known, sight)) = program.runners.get(function, at)
     {
+        saw(&sight);
         return known;
     }
     // What the standard library does so is known by name.
     if depth > MAX_DEPTH || program.package(function.file.package).origin == From::Std {
         return None;
     }
-    let found = program.any_body_of(function).and_then(|body| of(&body, at, depth));
+    let (found, sight) = seeing(|| program.any_body_of(function).and_then(|body| of(&body, at, depth)));
     if depth == 0 {
-        program.runners.put(function, at, found);
+        program.runners.put(function, at, found, sight);
     }
     found
 }
@@ -119,16 +125,19 @@ fn may_miss(body: &Body<'_>, call: ExprId) -> bool {
     search(body, &Misses(call)).is_some()
 }
 
+/// What was found of a helper, and which folders were looked into for it.
+type Found = (Option<Manner>, Arc<Sight>);
+
 /// What is known of helpers: asked for again and again, and slow to find.
 #[derive(Debug, Default)]
-pub(crate) struct Runners(std::sync::Mutex<rustc_hash::FxHashMap<(FuncId, usize), Option<Manner>>>);
+pub(crate) struct Runners(Mutex<FxHashMap<(FuncId, usize), Found>>);
 
 impl Runners {
-    fn get(&self, function: FuncId, at: usize) -> Option<Option<Manner>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(&(function, at)).copied()
+    fn get(&self, function: FuncId, at: usize) -> Option<Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&(function, at)).cloned()
     }
 
-    fn put(&self, function: FuncId, at: usize, found: Option<Manner>) {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert((function, at), found);
+    fn put(&self, function: FuncId, at: usize, found: Option<Manner>, sight: Sight) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((function, at), (found, Arc::new(sight)));
     }
 }

@@ -1,13 +1,16 @@
 //! What the source itself says of findings: `//gostray:ignore GS101 reason`, and its like.
 
 use gostray_golang::Span;
-use gostray_golang::package::{FileId, SourceFile};
+use gostray_golang::package::SourceFile;
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Place;
 
 /// A comment that suppresses findings.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Suppression {
-    pub(crate) file: FileId,
-    pub(crate) span: Span,
+    /// Where it stands.
+    pub(crate) place: Place,
     /// The lines it is about: its own, and the next one if it stands alone.
     lines: (u32, u32),
     /// The rules it names; all of them if there are none.
@@ -19,16 +22,16 @@ pub(crate) struct Suppression {
 }
 
 /// The suppressions of a file.
-pub(crate) fn suppressions(id: FileId, file: &SourceFile) -> Vec<Suppression> {
+pub(crate) fn suppressions(file: &SourceFile) -> Vec<Suppression> {
     // Nearly all files have none.
     let marks: [&[u8]; 3] = [b"gostray:", b"lint:", b"nolint"];
     if !marks.iter().any(|mark| memchr::memmem::find(&file.source, mark).is_some()) {
         return Vec::new();
     }
-    file.file.comments.iter().filter_map(|span| of(id, file, *span)).collect()
+    file.file.comments.iter().filter_map(|span| of(file, *span)).collect()
 }
 
-fn of(id: FileId, file: &SourceFile, span: Span) -> Option<Suppression> {
+fn of(file: &SourceFile, span: Span) -> Option<Suppression> {
     let text = file.text(span).strip_prefix("//")?.trim_end();
     let (rules, reason, is_ours) = if let Some(rest) = text.strip_prefix("gostray:ignore") {
         let rest = rest.trim_start();
@@ -55,14 +58,15 @@ fn of(id: FileId, file: &SourceFile, span: Span) -> Option<Suppression> {
     let start = file.lines().start(line)? as usize;
     let stands_alone = file.source[start..span.start as usize].iter().all(|byte| matches!(byte, b' ' | b'\t'));
     let lines = (line, if stands_alone { line + 1 } else { line });
-    Some(Suppression { file: id, span, lines, rules, reason: reason.trim().to_owned(), is_ours })
+    Some(Suppression { place: Place::of(file, span), lines, rules, reason: reason.trim().to_owned(), is_ours })
 }
 
 impl Suppression {
-    /// Is it about a rule at a line?
-    pub(crate) fn covers(&self, rule: &crate::rules::Rule, line: u32) -> bool {
+    /// Is it about a rule at a place?
+    pub(crate) fn covers(&self, rule: &crate::rules::Rule, place: &Place) -> bool {
         let names = self.rules.is_empty()
             || self.rules.iter().any(|own| own.eq_ignore_ascii_case(rule.code) || own == rule.name);
-        names && (self.lines.0..=self.lines.1).contains(&line)
+        let at = place.position.line;
+        names && (self.lines.0..=self.lines.1).contains(&at) && place.file == self.place.file
     }
 }

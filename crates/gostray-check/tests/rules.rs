@@ -44,10 +44,10 @@ fn report(module: &Path, config: Config) -> Report {
     let places = Places { root: Some(go.root().unwrap()), ..Places::find() };
     let workspace = Workspace::of(module, places).unwrap();
     let (folders, _) = folders(&workspace, module, &["./...".to_owned()]).unwrap();
-    let world = World::new(workspace, Context::default());
-    let packages = world.load(&folders, true, &|| {});
+    let mut world = World::new(workspace, Context::default());
+    world.open(&folders, true);
     let options = Options { tier: Tier::Hygiene, tests: true, config, root: module.to_owned() };
-    check(&world, &packages, &options, &|| {})
+    check(&world, &options, None, &|| {})
 }
 
 fn shown(module: &Path, findings: &[Finding]) -> Vec<String> {

@@ -16,7 +16,7 @@ fn graphs(name: &str) -> String {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flow");
     let places = Places { root: Some(root), cache: None };
     let workspace = Workspace::of(&folder, places).unwrap();
-    let world =
+    let mut world =
         World::new(workspace, Context { system: "linux".into(), architecture: "amd64".into(), ..Context::default() });
     let loaded = world.load(&[folder], true, &|| {});
     let package = world.package(loaded[0]);

@@ -23,7 +23,7 @@ fn load(root: &Path) -> World {
     let workspace = Workspace::of(root, Places::find()).unwrap();
     let (folders, unread) = folders(&workspace, root, &["./...".to_owned()]).unwrap();
     assert_eq!(unread, []);
-    let world = World::new(workspace, Context::default());
+    let mut world = World::new(workspace, Context::default());
     world.load(&folders, true, &|| {});
     world
 }
@@ -43,7 +43,7 @@ fn marks_and_line_ends_of_other_systems_change_nothing() {
     let text = b"\xef\xbb\xbfpackage odd\r\n\r\nfunc f() {\r\n\tprintln(`a\r\nb`)\r\n}\r\n";
     let world = world(folder.path(), &[("odd.go", text)]);
     assert_eq!(notes(&world, folder.path()), [""; 0]);
-    let (_, file) = world.package(world.load(&[folder.path().to_owned()], true, &|| {})[0]).files().next().unwrap();
+    let (_, file) = world.loaded().next().unwrap().files().next().unwrap();
     assert_eq!(file.errors, []);
     assert_eq!(file.lines().position(file.file.package).line, 1);
 }
@@ -53,7 +53,7 @@ fn bytes_that_are_no_text_are_errors_with_a_place() {
     let folder = tempfile::tempdir().unwrap();
     let text = b"package odd\n\nvar a = \"\xff\"\nvar b = 1 \x00\nfunc f() {}\n";
     let world = world(folder.path(), &[("odd.go", text)]);
-    let (_, file) = world.package(world.load(&[folder.path().to_owned()], true, &|| {})[0]).files().next().unwrap();
+    let (_, file) = world.loaded().next().unwrap().files().next().unwrap();
     let said: Vec<_> =
         file.errors.iter().map(|error| (file.lines().position(error.at).line, error.message.as_str())).collect();
     assert_eq!(
@@ -124,7 +124,7 @@ fn a_missing_package_is_named_once() {
     let text = b"package odd\n\nimport \"example.org/gone\"\n\nvar A = gone.X\n";
     let other = b"package odd\n\nimport \"example.org/gone\"\n\nvar B = gone.Y()\n";
     let world = world(folder.path(), &[("a.go", text), ("b.go", other)]);
-    for (id, _) in world.package(world.load(&[folder.path().to_owned()], true, &|| {})[0]).files() {
+    for (id, _) in world.loaded().next().unwrap().files() {
         let _ = world.types_of(id);
     }
     assert_eq!(notes(&world, folder.path()), ["missing example.org/gone"]);

@@ -63,6 +63,8 @@ impl Color {
 pub(crate) enum Command {
     /// Find goroutine leaks in Go source, prove the path, hand over the fix
     Check(Check),
+    /// Remove what `gostray check` keeps so that the next look takes less time
+    Clean,
     /// Say what a rule means, why, and what to do instead
     Rule(RuleArgs),
     /// Join what is stuck in a process to the statement that causes it, and to its fix

@@ -7,7 +7,7 @@ use anyhow::ensure;
 use gostray_golang::Bodies;
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
-use gostray_golang::package::{FolderFiles, SourceFile, folders};
+use gostray_golang::package::{FolderFiles, Reading, SourceFile, folders};
 use gostray_toolchain::Toolchain;
 
 use crate::oracle::{corpus, newest, output};
@@ -94,7 +94,7 @@ fn ours(folder: &Path, context: &Context) -> anyhow::Result<BTreeMap<String, Fil
     let (folders, _) = folders(&workspace, folder, &["./...".to_owned()])?;
     let mut packages = BTreeMap::new();
     for folder in folders {
-        let files = FolderFiles::read(&folder, context, true, Bodies::Skip);
+        let files = FolderFiles::read(&folder, context, Reading { tests: true, bodies: Bodies::Skip, stamps: false });
         let name = |file: &SourceFile| file.path.file_name().map(|name| name.to_string_lossy().into_owned());
         let (tests, built): (Vec<&SourceFile>, Vec<&SourceFile>) = files.package.iter().partition(|file| file.is_test);
         let names = |files: &[&SourceFile]| files.iter().filter_map(|file| name(file)).collect::<Vec<_>>();

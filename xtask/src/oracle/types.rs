@@ -108,7 +108,7 @@ fn compare(
     let workspace = Workspace::of(&folder, places)?;
     let context = Context { system: "linux".into(), architecture: "amd64".into(), cgo: false, tags: vec![], minor: 27 };
     let (folders, _) = gostray_golang::package::folders(&workspace, &folder, &["./...".to_owned()])?;
-    let world = World::new(workspace, context);
+    let mut world = World::new(workspace, context);
     let loaded = world.load(&folders, false, &|| {});
     let files: Vec<FileId> =
         loaded.iter().flat_map(|id| world.package(*id).files().map(|(file, _)| file).collect::<Vec<_>>()).collect();

@@ -6,12 +6,14 @@
 //! | `usage` | what is done with a value where it is mentioned |
 //! | `events` | what a function does, step by step |
 //! | `known` | functions of the standard library that mean something |
+//! | `sight` | which folders were looked into for something |
 //! | `value` | where a value goes: the variables, fields and parameters that hold it |
 //!
 //! Everything is found when a rule asks for it, and kept.
 
 mod events;
 mod known;
+mod sight;
 mod tree;
 mod usage;
 mod value;
@@ -23,10 +25,11 @@ use gostray_golang::ast::{Ast, Body as AstBody, DeclKind, ExprId, ExprKind};
 use gostray_golang::flow::{Graph, ends};
 use gostray_golang::package::{FileId, Package, PackageId, SourceFile, World};
 use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, TypeDecl, VarId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 pub(crate) use events::{Event, Flow, What};
 pub(crate) use known::{Known, is_named, names};
+pub(crate) use sight::{Sight, saw, seeing};
 pub(crate) use tree::{Cell, Origin, Parent, Tree, parameters, select_of};
 pub(crate) use usage::{Usage, usage};
 pub(crate) use value::{Operation, Trail, follow, follow_cell};
@@ -73,21 +76,22 @@ pub(crate) struct Starter {
     pub(crate) span: Span,
 }
 
+/// What was found of functions and types, and which folders were looked into for it.
+type Starters = FxHashMap<(FuncId, TypeDecl), (Option<Starter>, Arc<Sight>)>;
+
 /// The program.
 #[derive(Debug)]
 pub(crate) struct Program<'w> {
     pub(crate) world: &'w World,
     /// What the project says owns goroutines.
     pub(crate) owners: &'w [Owner],
-    /// The packages that are looked at, all of whose functions were read.
-    own: FxHashSet<PackageId>,
     trees: Mutex<FxHashMap<FileId, Arc<Tree>>>,
     /// What calls do to locks.
     pub(crate) locks: Memo,
     /// How functions run what they are given.
     pub(crate) runners: Runners,
     /// Which method ends the goroutine that a function starts for a value of a type.
-    pub(crate) starters: Mutex<FxHashMap<(FuncId, TypeDecl), Option<Starter>>>,
+    pub(crate) starters: Mutex<Starters>,
 }
 
 /// A function, with its file.
@@ -100,11 +104,10 @@ pub(crate) struct Body<'p> {
 }
 
 impl<'w> Program<'w> {
-    pub(crate) fn new(world: &'w World, packages: &[PackageId], owners: &'w [Owner]) -> Self {
+    pub(crate) fn new(world: &'w World, owners: &'w [Owner]) -> Self {
         Self {
             world,
             owners,
-            own: packages.iter().copied().collect(),
             trees: Mutex::default(),
             locks: Memo::default(),
             runners: Runners::default(),
@@ -112,7 +115,9 @@ impl<'w> Program<'w> {
         }
     }
 
+    /// The tree of a file, with the bodies of its functions: whoever asks depends on all that is in its folder.
     pub(crate) fn tree(&self, file: FileId) -> Arc<Tree> {
+        self.sees(file);
         let known = self.trees.lock().unwrap_or_else(PoisonError::into_inner).get(&file).cloned();
         known.unwrap_or_else(|| {
             let tree = Arc::new(Tree::of(self.world, file));
@@ -121,10 +126,18 @@ impl<'w> Program<'w> {
         })
     }
 
+    fn sees(&self, file: FileId) {
+        if let Some(folder) = self.world.folder_of(file.package) {
+            sight::sees(folder);
+        }
+    }
+
     pub(crate) fn source(&self, file: FileId) -> &'w SourceFile {
+        self.sees(file);
         self.world.file(file)
     }
 
+    /// What a file declares. For what functions do, see [`Self::tree`].
     pub(crate) fn ast(&self, file: FileId) -> &'w Ast {
         &self.world.file(file).file.ast
     }
@@ -157,7 +170,11 @@ impl<'w> Program<'w> {
 
     /// The body of a declared function, read now if it was not yet.
     pub(crate) fn any_body_of(&'w self, function: FuncId) -> Option<Body<'w>> {
-        self.body_of(function).or_else(|| self.body_of(self.world.with_body(function)?))
+        self.body_of(function).or_else(|| {
+            let DeclKind::Func(decl) = self.ast(function.file)[function.decl].kind else { return None };
+            let AstBody::Skipped(_) = decl.body else { return None };
+            self.body_of(self.world.with_body(function)?)
+        })
     }
 
     /// The files that may use a cell.
@@ -202,7 +219,7 @@ impl<'w> Program<'w> {
                 self.is_main(file.package) || name.is_some_and(|name| !name.is_exported())
             }
             Cell::Field(decl, name) => {
-                self.own.contains(&decl.file.package) && (self.is_main(decl.file.package) || !name.is_exported())
+                self.is_own(decl.file.package) && (self.is_main(decl.file.package) || !name.is_exported())
             }
             Cell::Func(function) => {
                 let ast = self.ast(function.file);
@@ -214,7 +231,7 @@ impl<'w> Program<'w> {
 
     /// Is it one of those that are looked at?
     pub(crate) fn is_own(&self, package: PackageId) -> bool {
-        self.own.contains(&package)
+        self.world.folder_of(package).is_some()
     }
 
     fn is_main(&self, package: PackageId) -> bool {
@@ -325,15 +342,7 @@ impl<'w> Program<'w> {
 
     /// Where a span of a file is.
     pub(crate) fn place(&self, file: FileId, span: Span) -> Place {
-        let source = self.source(file);
-        let lines = source.lines();
-        Place {
-            file: source.path.clone(),
-            start: span.start,
-            end: span.end,
-            position: lines.position(span.start),
-            end_position: lines.position(span.end),
-        }
+        Place::of(self.source(file), span)
     }
 }
 

@@ -1,14 +1,17 @@
 //! Calls that never return: found in the bodies of what is called.
 
-use std::cell::Cell;
+use std::cell::RefCell;
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
 
 use crate::ast::{Body, DeclKind, ExprId, ExprKind};
 use crate::flow::{Exit, Graph};
 use crate::package::World;
-use crate::types::{Builtin, FileTypes, FuncId, FuncName, Object, Task, unless_running};
+use crate::types::{Builtin, FileTypes, FuncId, FuncName, Object};
 
 /// How a call ends that does not return.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ending {
     /// It always panics.
     Panic,
@@ -21,7 +24,7 @@ pub enum Ending {
 }
 
 /// Calls that lead to others deeper than this are taken to return.
-const MAX_DEPTH: u32 = 8;
+const MAX_DEPTH: usize = 400;
 
 /// What the runtime does where no body says it.
 const KNOWN: [(&str, &str, Ending); 7] = [
@@ -37,10 +40,6 @@ const KNOWN: [(&str, &str, Ending); 7] = [
 /// How a call of a file ends, if it does not return.
 #[must_use]
 pub fn ends(world: &World, types: &FileTypes, call: ExprId, file: crate::package::FileId) -> Option<Ending> {
-    of_call(world, types, call, file, 0)
-}
-
-fn of_call(world: &World, types: &FileTypes, call: ExprId, file: crate::package::FileId, depth: u32) -> Option<Ending> {
     let ast = &world.file(file).file.ast;
     let ExprKind::Call { function, .. } = ast[call].kind else { return None };
     let mut callee = ast.unparen(function);
@@ -51,19 +50,14 @@ fn of_call(world: &World, types: &FileTypes, call: ExprId, file: crate::package:
         callee = selected;
     }
     if let ExprKind::Func { body, .. } = ast[callee].kind {
-        let graph = Graph::of(ast, body, &|call| of_call(world, types, call, file, depth + 1));
+        let graph = Graph::of(ast, body, &|call| ends(world, types, call, file));
         return of_graph(&graph);
     }
     match types.objects.get(&callee)? {
         Object::Builtin(Builtin::Panic) => Some(Ending::Panic),
-        Object::Func(function) => of_function(world, *function, depth + 1),
+        Object::Func(function) => ending_of(world, *function),
         _ => None,
     }
-}
-
-thread_local! {
-    /// Was the search given up somewhere below?
-    static IS_CUT: Cell<bool> = const { Cell::new(false) };
 }
 
 fn of_graph(graph: &Graph) -> Option<Ending> {
@@ -77,7 +71,9 @@ fn of_graph(graph: &Graph) -> Option<Ending> {
     }
 }
 
-fn of_function(world: &World, function: FuncId, depth: u32) -> Option<Ending> {
+/// How a function ends, if it does not return.
+#[must_use]
+pub fn ending_of(world: &World, function: FuncId) -> Option<Ending> {
     let source = world.file(function.file);
     let ast = &source.file.ast;
     let DeclKind::Func(decl) = ast[function.decl].kind else { return None };
@@ -93,48 +89,140 @@ fn of_function(world: &World, function: FuncId, depth: u32) -> Option<Ending> {
     {
         return Some(Ending::Process);
     }
-    if let Some(known) = world.endings.get(&function) {
-        return known;
-    }
     // What gives something returns, but for what is not worth the search.
     if decl_has_results(ast, decl.signature) {
         return None;
     }
-    if depth > MAX_DEPTH {
-        IS_CUT.set(true);
-        return None;
+    if let Some(known) = world.endings.get(&function) {
+        return known;
     }
-    let found = match decl.body {
+    if let Some(told) = world.told_ending(function) {
+        return told;
+    }
+    match decl.body {
         Body::None => None,
-        Body::Block(body) => {
-            let outer = IS_CUT.replace(false);
-            let found = unless_running(Task::Ending(function), || {
-                let types = world.types_of(function.file);
-                let graph = Graph::of(ast, body, &|call| of_call(world, &types, call, function.file, depth));
-                of_graph(&graph)
-            });
-            let Some(found) = found else {
-                // What leads back to itself returns as far as is known.
-                IS_CUT.set(true);
-                return None;
-            };
-            // What was not looked into to the end is not kept: another thread may begin elsewhere.
-            let is_cut = IS_CUT.get();
-            IS_CUT.set(outer || is_cut);
-            if is_cut && depth > 1 {
-                return found;
-            }
-            found
-        }
+        Body::Block(_) => search(world, function),
         // Most functions of dependencies return: those are looked into whose name says otherwise.
         Body::Skipped(_) if says_so(name.as_str()) => {
-            let whole = world.with_body(function)?;
-            of_function(world, whole, depth)
+            let found = ending_of(world, world.with_body(function)?);
+            world.endings.set(function, found);
+            found
         }
         Body::Skipped(_) => None,
+    }
+}
+
+/// Functions that are being looked into: those whose end depends on that of another one below them wait for it.
+#[derive(Default)]
+struct Search {
+    /// In the order in which they were come upon.
+    open: Vec<FuncId>,
+    visits: FxHashMap<FuncId, Visit>,
+    /// The one that is just being looked into is the last.
+    way: Vec<FuncId>,
+}
+
+struct Visit {
+    at: usize,
+    /// The first of the open ones that it leads to.
+    low: usize,
+    ending: Option<Ending>,
+}
+
+impl Search {
+    /// What is just being looked into leads to one that is open.
+    fn leads_to(&mut self, at: usize) {
+        if let Some(visit) = self.way.last().and_then(|last| self.visits.get_mut(last)) {
+            visit.low = visit.low.min(at);
+        }
+    }
+}
+
+thread_local! {
+    static SEARCH: RefCell<Search> = RefCell::default();
+}
+
+/// How a function with a body ends: what every function that leads to itself ends by is found when all of those on
+/// its ways are known (Tarjan's components). So it does not matter from where a search begins.
+fn search(world: &World, function: FuncId) -> Option<Ending> {
+    let begun = SEARCH.with_borrow_mut(|search| {
+        if let Some(visit) = search.visits.get(&function) {
+            let (at, ending) = (visit.at, visit.ending);
+            search.leads_to(at);
+            return Err(ending);
+        }
+        if search.way.len() >= MAX_DEPTH {
+            return Err(None);
+        }
+        let at = search.open.len();
+        search.open.push(function);
+        search.way.push(function);
+        search.visits.insert(function, Visit { at, low: at, ending: None });
+        Ok(at)
+    });
+    let at = match begun {
+        Ok(at) => at,
+        Err(known) => return known,
     };
-    world.endings.set(function, found);
+    let mut found = look(world, function);
+    let low = SEARCH.with_borrow_mut(|search| {
+        let visit = search.visits.get_mut(&function)?;
+        visit.ending = found;
+        Some(visit.low)
+    });
+    if low == Some(at) {
+        found = settle(world, function, at);
+    }
+    SEARCH.with_borrow_mut(|search| {
+        search.way.pop();
+        if let Some(low) = low.filter(|low| *low < at) {
+            search.leads_to(low);
+        }
+    });
     found
+}
+
+/// Functions that lead to each other are looked into again, in their own order, until nothing changes: one that is known
+/// to end may end others.
+fn settle(world: &World, function: FuncId, first: usize) -> Option<Ending> {
+    let mut members = SEARCH.with_borrow(|search| search.open[first..].to_vec());
+    members.sort_unstable();
+    let set = |member: &FuncId, ending: Option<Ending>| {
+        SEARCH.with_borrow_mut(|search| {
+            let visit = search.visits.get_mut(member)?;
+            (std::mem::replace(&mut visit.ending, ending) != ending).then_some(())
+        })
+    };
+    if members.len() > 1 {
+        for member in &members {
+            set(member, None);
+        }
+        for _ in 0..=2 * members.len() {
+            let changed = members.iter().filter(|member| set(member, look(world, **member)).is_some()).count();
+            if changed == 0 {
+                break;
+            }
+        }
+    }
+    let mut found = None;
+    SEARCH.with_borrow_mut(|search| {
+        for member in search.open.split_off(first) {
+            let ending = search.visits.remove(&member).and_then(|visit| visit.ending);
+            world.endings.set(member, ending);
+            if member == function {
+                found = ending;
+            }
+        }
+    });
+    found
+}
+
+fn look(world: &World, function: FuncId) -> Option<Ending> {
+    let ast = &world.file(function.file).file.ast;
+    let DeclKind::Func(decl) = ast[function.decl].kind else { return None };
+    let Body::Block(body) = decl.body else { return None };
+    let types = world.types_of(function.file);
+    of_graph(&Graph::of(ast, body, &|call| ends(world, &types, call, function.file)))
 }
 
 fn decl_has_results(ast: &crate::ast::Ast, signature: crate::ast::SignatureId) -> bool {

@@ -17,7 +17,7 @@ mod defers;
 mod display;
 mod ends;
 
-pub use ends::{Ending, ends};
+pub use ends::{Ending, ending_of, ends};
 
 use crate::ast::{Ast, ExprId, StmtId};
 

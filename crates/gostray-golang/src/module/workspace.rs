@@ -216,6 +216,25 @@ impl Workspace {
         }
     }
 
+    /// All that decides where packages are, in words: as long as it stays, so do packages that are not worked on,
+    /// but for folders that are no part of GOROOT or the module cache.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let version =
+            self.places.root.as_ref().map(|root| fs::read_to_string(root.join("VERSION")).unwrap_or_default());
+        let mut dependencies: Vec<_> = self.dependencies.iter().collect();
+        dependencies.sort_unstable();
+        let dependencies: Vec<_> =
+            dependencies.into_iter().map(|(path, folder)| (path, folder, folder.is_dir())).collect();
+        format!("{:?} {:?} {version:?} {:?} {dependencies:?}", self.modules, self.places, self.vendor)
+    }
+
+    /// Does nobody change what is in a folder: is it part of GOROOT, or of the module cache?
+    #[must_use]
+    pub fn is_fixed(&self, folder: &Path) -> bool {
+        [&self.places.root, &self.places.cache].into_iter().flatten().any(|fixed| folder.starts_with(fixed))
+    }
+
     /// The import path of a folder of a module that is worked on.
     #[must_use]
     pub fn import_path(&self, folder: &Path) -> Option<String> {

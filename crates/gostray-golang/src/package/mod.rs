@@ -6,12 +6,14 @@
 //! | `scope` | what a package declares |
 //! | `folder` | the packages of a folder |
 //! | `pattern` | `./...`: which folders |
+//! | `stamp` | whether a file is still the one that was read |
 //! | `world` | all packages that were loaded, each once |
 
 mod file;
 mod folder;
 mod pattern;
 mod scope;
+mod stamp;
 mod world;
 
 use std::path::PathBuf;
@@ -22,11 +24,12 @@ use crate::module::Origin;
 use crate::name::Name;
 
 pub use file::{Import, SourceFile};
-pub use folder::FolderFiles;
+pub use folder::{FolderFiles, Reading, go_files};
 pub use pattern::{PatternError, Unread, folders};
 pub(crate) use scope::declared;
 pub use scope::{Item, ItemKind, Method};
-pub use world::{Note, World};
+pub use stamp::{Digest, Digester, FileStamp, Stamp};
+pub use world::{Endings, Note, Outside, World};
 
 /// A package of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -83,9 +83,10 @@ impl<'w> Scopes<'w> {
         if let Some(object) = imported {
             return Some(Entry { object, ty: Type::Unknown });
         }
-        let origin = world.package(self.file.package).origin;
         for import in self.source.imports.iter().filter(|import| import.name.is_some_and(|name| name == ".")) {
-            if let Some(entry) = world.import(import.path, origin).and_then(|id| world.package_entry(id, name)) {
+            if let Some(entry) =
+                world.import(import.path, self.file.package).and_then(|id| world.package_entry(id, name))
+            {
                 return Some(entry);
             }
         }
@@ -101,18 +102,21 @@ impl<'w> Scopes<'w> {
 
     /// The package that a name means in this file.
     fn import(&self, name: Name) -> Option<Object> {
-        let origin = self.world.package(self.file.package).origin;
+        let asker = self.file.package;
         let imports = &self.source.imports;
         if let Some(import) = imports.iter().find(|import| import.name == Some(name)) {
-            return Some(Object::Package(self.world.import(import.path, origin)));
+            return Some(Object::Package(self.world.import(import.path, asker)));
         }
         // A package tells its name only when it is loaded: first those that look like it.
         let unnamed = || imports.iter().filter(|import| import.name.is_none());
         let looks_like = |path: Name| path.as_str().rsplit('/').take(2).any(|part| part.contains(name.as_str()));
         let (likely, others): (Vec<&crate::package::Import>, Vec<_>) =
             unnamed().partition(|import| looks_like(import.path));
+        // What the language names is hardly ever the name of a package, and never of one that is called otherwise:
+        // none has to be loaded to know that.
+        let others = if universe(name).is_some() { Vec::new() } else { others };
         for import in likely.iter().chain(&others) {
-            if let Some(id) = self.world.import(import.path, origin)
+            if let Some(id) = self.world.import(import.path, asker)
                 && self.world.package(id).name == name
             {
                 return Some(Object::Package(Some(id)));

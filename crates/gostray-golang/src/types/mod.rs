@@ -31,7 +31,7 @@ use crate::package::{FileId, PackageId};
 pub use func_name::{FuncName, FuncNameError};
 pub use infer::FileTypes;
 pub use select::{Selected, Selection};
-pub(crate) use tables::{Table, Tables, Task, unless_running};
+pub(crate) use tables::{Table, Tables};
 pub use universe::{Basic, Builtin};
 
 /// A type that is declared.

@@ -24,6 +24,10 @@ impl<K: Eq + Hash, V: Clone> Table<K, V> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
+    pub(crate) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     pub(crate) fn set(&self, key: K, value: V) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, value);
     }
@@ -45,8 +49,6 @@ pub(crate) struct Tables {
 pub(crate) enum Task {
     Underlying(TypeDecl),
     Variable(VarId),
-    /// How a function ends that does not return.
-    Ending(FuncId),
 }
 
 thread_local! {

@@ -68,7 +68,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
         ..Config::default()
     };
     let options = Options { tests, tier: Tier::Hygiene, config: wanted, root: root.clone() };
-    let findings = gostray_check::check(&world, &packages, &options, &|| {}).findings;
+    let findings = gostray_check::check(&world, &options, None, &|| {}).findings;
     let mut explanations =
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
     progress.say("verifying the fixes");

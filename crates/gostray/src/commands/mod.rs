@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod check;
+mod clean;
 mod demo;
 mod diff;
 mod doctor;
@@ -34,6 +35,7 @@ pub(crate) use test::answer_go_test;
 pub(crate) fn run(command: Command) -> anyhow::Result<Exit> {
     match command {
         Command::Check(args) => check::run(&args),
+        Command::Clean => clean::run(),
         Command::Rule(args) => rule::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Test(args) => test::run(&args),

@@ -32,7 +32,7 @@
 //!
 //! Safe where there is no error to be checked first, or it is checked right after the call.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use gostray_golang::Name;
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
@@ -41,7 +41,7 @@ use gostray_golang::types::{FuncId, Selected, Type, VarId};
 use crate::actor::spawns;
 use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Callee, Cell, Parent, Starter, Usage, What, names, usage};
+use crate::program::{Body, Callee, Cell, Parent, Starter, Usage, What, names, saw, seeing, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
@@ -140,12 +140,14 @@ fn closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<Starter> {
     let Type::Named(decl, _) = ty.pointed() else { return None };
     let key = (starter.declaration()?, *decl);
     let memo = &body.program.starters;
-    let known = memo.lock().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
-    known.unwrap_or_else(|| {
-        let found = find_closer(body, starter, ty);
-        memo.lock().unwrap_or_else(PoisonError::into_inner).insert(key, found);
-        found
-    })
+    let known = memo.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+    if let Some((found, sight)) = known {
+        saw(&sight);
+        return found;
+    }
+    let (found, sight) = seeing(|| find_closer(body, starter, ty));
+    memo.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (found, Arc::new(sight)));
+    found
 }
 
 fn find_closer(body: &Body<'_>, starter: &Body<'_>, ty: &Type) -> Option<Starter> {

@@ -6,11 +6,12 @@ mod live;
 mod vettool;
 mod watch;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::Context as _;
-use gostray_check::{Baseline, Config, Finding, Options, Report, Tier};
+use gostray_check::{Baseline, Cache, Config, Finding, Options, Report, Tier};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
 use gostray_golang::package::{Note, World, folders};
@@ -97,9 +98,16 @@ pub(super) struct What<'a> {
     hygiene: bool,
     tests: Option<bool>,
     profiles: &'a [String],
+    /// Is what was found kept for the next time?
+    keep: bool,
 }
 
 impl<'a> What<'a> {
+    /// For those who keep what was found themselves.
+    pub(super) fn anew(args: &'a Check) -> Self {
+        Self { keep: false, ..Self::of(args) }
+    }
+
     pub(super) fn of(args: &'a Check) -> Self {
         Self {
             patterns: &args.patterns,
@@ -107,6 +115,7 @@ impl<'a> What<'a> {
             hygiene: args.hygiene,
             tests: args.tests,
             profiles: &args.profile,
+            keep: true,
         }
     }
 }
@@ -126,14 +135,18 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     let is_in_module = !workspace.modules.is_empty();
     let mut world = World::new(workspace, context);
     world.never_return.clone_from(&config.check.never_return);
-    let packages = world.load(&folders, tests, &|| {});
-    progress.say("looking for leaks");
+    world.open(&folders, tests);
     let hygiene = args.hygiene || config.check.hygiene == Some(true);
     let tier = if hygiene { Tier::Hygiene } else { Tier::Likely };
     let options = Options { tests, tier, config, root };
-    let mut report = gostray_check::check(&world, &packages, &options, &|| {});
+    let question = || format!("{} {patterns:?} {tests} {:?}", base.display(), world.context);
+    let cache = if args.keep { cache(&question())? } else { None };
+    progress.say("looking for leaks");
+    let mut report = gostray_check::check(&world, &options, cache.as_ref(), &|| {});
     drop(progress);
+    let packages = || world.folders().flat_map(|(folder, _)| world.packages_of(folder)).collect::<Vec<_>>();
     for source in args.profiles {
+        let packages = packages();
         live::count(source, &world, &packages, &folders, base, &mut report.findings)?;
     }
     // What is seen running comes first; the others stay in the order of the source.
@@ -141,19 +154,15 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     let shown = |path: &Path| path.strip_prefix(base).unwrap_or(path).display().to_string();
     let mut notes: Vec<String> =
         unread.iter().map(|(path, why)| format!("{} could not be read: {why}", shown(path))).collect();
-    let mut missing: Vec<String> = Vec::new();
-    for note in world.notes() {
-        match note {
-            Note::MissingPackage(path) if path != "C" => missing.push(path.to_string()),
-            Note::MissingPackage(_) => {}
-            Note::Unread(path, why) => notes.push(format!("{} was left out: {why}", shown(&path))),
-        }
-    }
-    notes.extend(missing_note(&missing, is_in_module));
+    notes.extend(world.notes().into_iter().filter_map(|note| match note {
+        Note::MissingPackage(_) => None,
+        Note::Unread(path, why) => Some(format!("{} was left out: {why}", shown(&path))),
+    }));
+    notes.extend(missing_note(&report.missing, is_in_module));
     for name in &report.unknown_background {
         notes.push(format!("gostray.toml: background names {name}, which is no function here"));
     }
-    notes.extend(broken(&world, &packages, &shown));
+    notes.extend(broken(&world, &shown));
     for own in &report.suppressed {
         let at = format!("{}:{}", shown(&own.place.file), own.place.position.line);
         if own.must_say_why && own.reason.is_empty() {
@@ -166,8 +175,18 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     Ok(Found { report, notes })
 }
 
+/// What is kept of a question, for this build of gostray.
+fn cache(question: &str) -> anyhow::Result<Option<Cache>> {
+    let Some(folder) = Cache::folder()? else { return Ok(None) };
+    // A program that was replaced while it runs does not know which build it is.
+    let built =
+        std::env::current_exe().and_then(|file| file.metadata()).and_then(|file| Ok((file.len(), file.modified()?)));
+    let program = built.ok().map(|built| format!("{} {built:?}", env!("CARGO_PKG_VERSION")));
+    Ok(program.map(|program| Cache::new(&folder, &program, question)))
+}
+
 /// The packages that are missing, in one line.
-fn missing_note(missing: &[String], is_in_module: bool) -> Option<String> {
+fn missing_note(missing: &BTreeSet<String>, is_in_module: bool) -> Option<String> {
     let how = match is_in_module {
         true => "try go mod download",
         false => {
@@ -185,13 +204,9 @@ fn missing_note(missing: &[String], is_in_module: bool) -> Option<String> {
     }
 }
 
-/// Files that do not parse.
-fn broken(
-    world: &World,
-    packages: &[gostray_golang::package::PackageId],
-    shown: &dyn Fn(&Path) -> String,
-) -> Vec<String> {
-    let files = packages.iter().flat_map(|id| world.package(*id).files());
+/// Files that do not parse. What is kept of a folder is of files that do.
+fn broken(world: &World, shown: &dyn Fn(&Path) -> String) -> Vec<String> {
+    let files = world.loaded().flat_map(gostray_golang::package::Package::files);
     files
         .filter_map(|(_, file)| {
             let first = file.errors.first()?;
@@ -217,7 +232,7 @@ fn format(format: CheckFormat) -> FindingsFormat {
 
 /// The findings of some packages, for those who run something of them.
 pub(super) fn findings_of(base: &Path, patterns: &[String], tags: &[String]) -> anyhow::Result<Vec<Finding>> {
-    let what = What { patterns, tags, hygiene: false, tests: Some(true), profiles: &[] };
+    let what = What { patterns, tags, hygiene: false, tests: Some(true), profiles: &[], keep: true };
     Ok(look(&what, base)?.report.findings)
 }
 

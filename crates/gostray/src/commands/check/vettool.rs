@@ -100,7 +100,8 @@ fn run(flags: &[&str], path: &Path) -> anyhow::Result<Exit> {
     command.push(if has_tests { "--tests=true" } else { "--tests=false" });
     command.extend(hygiene.then_some("--hygiene"));
     let Command::Check(args) = Cli::try_parse_from(command)?.command else { bail!("gostray check is gone") };
-    let found = look(&What::of(&args), &unit.dir)?;
+    // The go command keeps what is found.
+    let found = look(&What::anew(&args), &unit.dir)?;
     for note in &found.notes {
         anstream::eprintln!("gostray: {note}");
     }
