@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use gostray_check::{Baseline, Cache, Config, Finding, Options, Report, Tier};
 use gostray_golang::build::Context;
 use gostray_golang::module::{Places, Workspace};
-use gostray_golang::package::{Note, World, folders};
+use gostray_golang::package::{Note, Package, World, folders};
 use gostray_report::{FindingsFormat, FindingsReport};
 
 use crate::cli::{Check, CheckFormat};
@@ -206,7 +206,7 @@ fn missing_note(missing: &BTreeSet<String>, is_in_module: bool) -> Option<String
 
 /// Files that do not parse. What is kept of a folder is of files that do.
 fn broken(world: &World, shown: &dyn Fn(&Path) -> String) -> Vec<String> {
-    let files = world.loaded().flat_map(gostray_golang::package::Package::files);
+    let files = world.loaded().flat_map(Package::files);
     files
         .filter_map(|(_, file)| {
             let first = file.errors.first()?;
