@@ -32,7 +32,7 @@ pub struct Options {
     pub storage: Option<PathBuf>,
     /// The gostray program: it proves in processes of its own.
     pub program: Option<PathBuf>,
-    /// How much faster than in life time goes by for the detector.
+    /// How much faster than in life time goes by: for the detector, and in how often targets are asked.
     pub time_scale: f64,
 }
 
@@ -87,7 +87,7 @@ pub async fn serve(
     let shared = Shared::default();
     let (outcomes, outcome) = mpsc::channel::<Outcome>(WAITING);
     let asker = Asker { clients: Clients::default(), program: options.program.clone() };
-    let scraper = Arc::new(Mutex::new(Scraper::new(asker, outcomes)));
+    let scraper = Arc::new(Mutex::new(Scraper::new(asker, outcomes, options.time_scale)));
     let (found, targets) = watch::channel(Vec::new());
     let (sd, sd_status) = watch::channel(Vec::new());
     let (told, leaks) = watch::channel(Vec::new());

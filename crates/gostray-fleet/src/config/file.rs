@@ -1,6 +1,7 @@
 //! The text of the configuration → [`Config`], and what is wrong with it.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -151,7 +152,7 @@ impl Config {
         if !errors.is_empty() {
             return Err(ConfigError::Wrong(errors));
         }
-        let global = Global { scrape_interval: Some(Span(std::time::Duration::from_secs(10))), ..Global::default() };
+        let global = Global { scrape_interval: Some(Span(Duration::from_secs(10))), ..Global::default() };
         // What they belong to is not known: each is a service of its own.
         let groups: Vec<_> = targets
             .iter()
@@ -172,14 +173,14 @@ impl Config {
     /// # Errors
     /// Never; it is checked like any other.
     pub fn local() -> Result<Self, ConfigError> {
-        let global = Global { scrape_interval: Some(Span(std::time::Duration::from_secs(10))), ..Global::default() };
+        let global = Global { scrape_interval: Some(Span(Duration::from_secs(10))), ..Global::default() };
         Self::of_job(serde_json::json!({ "job_name": "local", "local_processes": {} }), global)
     }
 
     fn of_job(job: serde_json::Value, global: Global) -> Result<Self, ConfigError> {
         let job = serde_json::from_value(job).map_err(|error| ConfigError::Wrong(vec![error.to_string()]))?;
         // Somebody is watching.
-        let soon = Some(Span(std::time::Duration::from_secs(5)));
+        let soon = Some(Span(Duration::from_secs(5)));
         let detection = Detection { evaluation_interval: soon, ..Detection::default() };
         Self::check(File { global, scrape_configs: vec![job], detection, ..File::default() }, Path::new("."))
     }
@@ -244,15 +245,17 @@ impl Config {
         }
     }
 
-    /// The settings of the watch.
+    /// The settings of the watch, where time goes by so much faster than in life.
     #[must_use]
     pub fn watch(&self, time_scale: f64) -> crate::watch::Settings {
         let default = crate::watch::Settings::default();
         let detection = &self.detection;
+        let every = |span: Option<Span>, default: Duration| faster(span.map_or(default, |span| span.0), time_scale);
+        let questions = detection.questions_per_minute.unwrap_or(default.questions_per_minute);
         crate::watch::Settings {
-            evaluate_every: detection.evaluation_interval.map_or(default.evaluate_every, |span| span.0),
-            leaks_every: detection.leak_profile_interval.map_or(default.leaks_every, |span| span.0),
-            questions_per_minute: detection.questions_per_minute.unwrap_or(default.questions_per_minute),
+            evaluate_every: every(detection.evaluation_interval, default.evaluate_every),
+            leaks_every: every(detection.leak_profile_interval, default.leaks_every),
+            questions_per_minute: questions * time_scale,
             tell_suspects: self.tell_suspects,
             time_scale,
         }
@@ -271,6 +274,11 @@ impl Config {
     pub fn watches_processes(&self) -> bool {
         self.jobs.iter().any(|job| matches!(job.job.local_processes, Some(LocalProcesses { .. })))
     }
+}
+
+/// So long, where time goes by so much faster.
+fn faster(span: Duration, time_scale: f64) -> Duration {
+    span.div_f64(time_scale).max(Duration::from_millis(1))
 }
 
 /// The library's message; where a key is unknown, with the nearest right one.

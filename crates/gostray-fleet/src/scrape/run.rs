@@ -37,6 +37,8 @@ pub struct Scraper {
     at_once: Arc<Semaphore>,
     outcomes: mpsc::Sender<Outcome>,
     tasks: HashMap<TargetId, Running>,
+    /// How much faster than in life time goes by.
+    time_scale: f64,
 }
 
 struct Running {
@@ -54,11 +56,12 @@ impl Drop for Running {
 
 impl Scraper {
     /// Nothing is asked before there are targets. Outcomes wait when their receiver is slow, and then
-    /// so do questions.
+    /// so do questions. Where time goes by `time_scale` times faster than in life, they are asked that much more often; how
+    /// long an answer may take does not change.
     #[must_use]
-    pub fn new(asker: Asker, outcomes: mpsc::Sender<Outcome>) -> Self {
+    pub fn new(asker: Asker, outcomes: mpsc::Sender<Outcome>, time_scale: f64) -> Self {
         let at_once = Arc::new(Semaphore::new(AT_ONCE));
-        Self { asker: Arc::new(asker), at_once, outcomes, tasks: HashMap::new() }
+        Self { asker: Arc::new(asker), at_once, outcomes, tasks: HashMap::new(), time_scale }
     }
 
     /// From now on these are the targets. Those that stay go on undisturbed.
@@ -115,7 +118,7 @@ impl Scraper {
             asker: self.asker.clone(),
             at_once: self.at_once.clone(),
             outcomes: self.outcomes.clone(),
-            rhythm: Rhythm::new(id, target.interval),
+            rhythm: Rhythm::new(id, target.interval.div_f64(self.time_scale)),
             target: target.clone(),
             goroutines: goroutines.clone(),
             // A handful of new targets is asked at once: somebody may be watching.

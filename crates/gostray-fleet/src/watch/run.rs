@@ -42,7 +42,7 @@ pub struct Settings {
     /// Dear questions a minute, over the whole fleet.
     pub questions_per_minute: f64,
     /// How much faster than in life time goes by for the detector; only tests have a reason for more
-    /// than 1.
+    /// than 1. The other settings are as they are here: whoever reads a configuration has scaled them.
     pub time_scale: f64,
     /// Tell also of what is only suspected.
     pub tell_suspects: bool,
@@ -338,8 +338,10 @@ impl Watch {
     /// A few targets are asked for leaks soon, somebody may be watching; many over a while.
     fn first_leaks_at(&self, id: TargetId, at: Millis) -> Millis {
         let targets = self.shared.read().targets.len() as u64;
-        let every = u64::try_from(self.settings.leaks_every.as_millis()).unwrap_or(u64::MAX).max(1);
-        let spread = if targets <= 32 { 10_000 } else { 600_000 }.min(every);
+        let within = if targets <= 32 { Duration::from_secs(10) } else { Duration::from_secs(600) };
+        let spread = within.min(self.settings.leaks_every).as_secs_f64() * 1_000.0 / self.settings.time_scale;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some minutes in milliseconds")]
+        let spread = (spread as u64).max(1);
         at + Millis::try_from(id.0 % spread).unwrap_or(0)
     }
 

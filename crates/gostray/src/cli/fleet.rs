@@ -39,9 +39,14 @@ pub(crate) struct Serve {
     /// What to log: error, warn, info, debug, or as RUST_LOG has it
     #[arg(long, default_value = "info", value_name = "LEVEL")]
     pub(crate) log: String,
-    /// How much faster than in life time goes by for the detector
-    #[arg(long, hide = true, default_value_t = 1.0)]
+    /// How much faster than in life time goes by: days of a test in minutes
+    #[arg(long, hide = true, default_value_t = 1.0, value_parser = time_scale)]
     pub(crate) time_scale: f64,
+}
+
+fn time_scale(text: &str) -> Result<f64, String> {
+    let scale: f64 = text.parse().map_err(|_| "it is no number".to_owned())?;
+    if (1.0..=10_000.0).contains(&scale) { Ok(scale) } else { Err("it is a number from 1 to 10000".to_owned()) }
 }
 
 /// How to log.
