@@ -11,21 +11,21 @@
 use super::growth::{Growth, Increment, Mark};
 
 /// The slowest filling up that is granted: buckets until 63 % are there.
-const SLOWEST: f64 = 20.0;
+const SLOWEST_FILLING: f64 = 20.0;
 /// A pool's share of growth below an earlier load, over that of what grows evenly.
-const POOL: f64 = 0.25;
+const POOL_BELOW: f64 = 0.25;
 /// A pool stands still in such a share of buckets in which the load is not above what it was.
-const STILL: f64 = 0.5;
+const POOL_STILL: f64 = 0.5;
 /// By less it stands still.
-const LEAST: f64 = 0.25;
+const STANDS_STILL: f64 = 0.25;
 /// The load that is known is not all there is, so that counts for half.
-const HALF: f64 = 0.5;
-/// What came late is worth at most so much: a single step may come at any time.
-const MOST: f64 = 2.0;
+const STILL_COUNTS: f64 = 0.5;
+/// One goroutine is worth at most so much: a single step may come at any time.
+const MOST_OF_ONE: f64 = 2.0;
 /// So many buckets together are a long time.
-const LONG: i64 = 6;
+const LONG_BLOCK: i64 = 6;
 /// Buckets between the first and the last of all processes, at most.
-const MANY: usize = 400;
+const MOST_BUCKETS: usize = 400;
 
 /// What speaks against an end, in natural logarithms of likelihood ratios; negative where it speaks for one.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -67,14 +67,17 @@ pub(super) fn against(growths: &[Growth]) -> Against {
     let sum = |of: &dyn Fn(&Growth) -> f64| growths.iter().map(of).sum::<f64>() / dispersion;
     let filling = [Clock::Time, Clock::Requests].map(|fills| sum(&|growth| filling(growth, clock, fills)));
     let still = growths.iter().map(|growth| never_still(growth, clock)).sum::<f64>();
-    Against { filling: filling[0].min(filling[1]), pool: sum(&|growth| pool(growth, clock)) + HALF * still.max(0.0) }
+    Against {
+        filling: filling[0].min(filling[1]),
+        pool: sum(&|growth| pool(growth, clock)) + STILL_COUNTS * still.max(0.0),
+    }
 }
 
 /// How many goroutines go for one witness: the scatter around what comes evenly, over that of chance.
 fn dispersion(growths: &[Growth], clock: Clock) -> f64 {
     let steps = || growths.iter().flat_map(|growth| growth.increments.iter().map(|one| one.step));
-    let first = steps().min().unwrap_or(0).div_euclid(LONG) * LONG;
-    let many = usize::try_from(steps().max().unwrap_or(0) - first).unwrap_or(0).min(MANY);
+    let first = steps().min().unwrap_or(0).div_euclid(LONG_BLOCK) * LONG_BLOCK;
+    let many = usize::try_from(steps().max().unwrap_or(0) - first).unwrap_or(0).min(MOST_BUCKETS);
     let mut short = vec![(0.0, 0.0); many + 1];
     for growth in growths {
         let rate = growth.rise / clock.whole(growth);
@@ -91,7 +94,7 @@ fn dispersion(growths: &[Growth], clock: Clock) -> f64 {
     }
     let square = |(seen, expected): (f64, f64)| (seen - expected) * (seen - expected);
     let fine: f64 = short.iter().map(|block| square(*block)).sum();
-    let long: f64 = short.chunks(LONG as usize).map(|blocks| square(sum(blocks))).sum();
+    let long: f64 = short.chunks(LONG_BLOCK as usize).map(|blocks| square(sum(blocks))).sum();
     (fine.max(long) / all).max(1.0)
 }
 
@@ -99,7 +102,7 @@ fn dispersion(growths: &[Growth], clock: Clock) -> f64 {
 fn filling(growth: &Growth, clock: Clock, fills: Clock) -> f64 {
     let (whole, whole_filling) = (clock.whole(growth), fills.whole(growth));
     // In buckets at the mean load.
-    let scale = growth.time / whole_filling / SLOWEST;
+    let scale = growth.time / whole_filling / SLOWEST_FILLING;
     let all = 1.0 - (-whole_filling * scale).exp();
     let (mut passed, mut left, mut sum) = (0.0, 1.0, 0.0);
     for one in &growth.increments {
@@ -114,7 +117,7 @@ fn filling(growth: &Growth, clock: Clock, fills: Clock) -> f64 {
         let still = (-passed).exp();
         let filled = (left - still).max(1e-12) / all;
         left = still;
-        sum += one.rise * (clock.tick(one) / whole / filled).ln().min(MOST);
+        sum += one.rise * (clock.tick(one) / whole / filled).ln().min(MOST_OF_ONE);
     }
     sum
 }
@@ -122,10 +125,10 @@ fn filling(growth: &Growth, clock: Clock, fills: Clock) -> f64 {
 /// Evenly by `clock`, rather than hardly at all below an earlier load.
 fn pool(growth: &Growth, clock: Clock) -> f64 {
     let is_low = |one: &Increment| one.mark == Mark::Low;
-    let share = POOL;
     let whole = clock.whole(growth);
-    let all: f64 = growth.increments.iter().map(|one| if is_low(one) { share } else { 1.0 } * clock.tick(one)).sum();
-    let (low, high) = ((all / whole / share).ln(), (all / whole).ln());
+    let share = |one: &Increment| if is_low(one) { POOL_BELOW } else { 1.0 };
+    let all: f64 = growth.increments.iter().map(|one| share(one) * clock.tick(one)).sum();
+    let (low, high) = ((all / whole / POOL_BELOW).ln(), (all / whole).ln());
     growth.increments.iter().map(|one| one.rise * if is_low(one) { low } else { high }).sum()
 }
 
@@ -133,12 +136,15 @@ fn pool(growth: &Growth, clock: Clock) -> f64 {
 /// does, unless it is slow.
 fn never_still(growth: &Growth, clock: Clock) -> f64 {
     let rate = growth.rise / clock.whole(growth);
-    let still = STILL;
     let of = |one: &Increment| {
         let none = (-rate * clock.tick(one)).exp();
         // What comes so seldom stands still as often as a pool.
-        let still = still.max(none).min(0.999);
-        if one.rise >= LEAST { ((1.0 - none) / (1.0 - still)).ln().min(MOST) } else { (none / still).ln().max(-MOST) }
+        let still = POOL_STILL.max(none).min(0.999);
+        if one.rise >= STANDS_STILL {
+            ((1.0 - none) / (1.0 - still)).ln().min(MOST_OF_ONE)
+        } else {
+            (none / still).ln().max(-MOST_OF_ONE)
+        }
     };
     growth.increments.iter().filter(|one| one.mark != Mark::Higher).map(of).sum()
 }

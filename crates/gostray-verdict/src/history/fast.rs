@@ -13,7 +13,7 @@ const FAST: f64 = 250.0;
 /// So many five-minute buckets are needed.
 const ENOUGH: usize = 6;
 /// With so many, it is worth asking.
-const LEAST: usize = 4;
+const WORTH_ASKING: usize = 4;
 /// And so many at most: a burst of two hours ago is over.
 const MOST: usize = 12;
 /// How far apart single rises may be, over the middle one: nothing that load brings comes at one rate for most of an hour.
@@ -38,62 +38,74 @@ pub(super) struct Fast {
     pub(super) is_since_start: bool,
 }
 
-/// The runs that rise fast and evenly, all together, while the load does not rise with them.
-pub(super) fn fast(runs: &[Run<'_>]) -> Option<Fast> {
-    // Within half an hour it rises by more than a quarter of what it does in an hour.
-    let may = |run: &&Run<'_>| !run.is_over && f64::from(run.envelope.fine_spread()) >= FAST / 4.0;
-    let (mut fast, mut rises, mut load) = (Vec::new(), [0.0; MOST], (0.0, 0.0));
-    let (mut longest, mut youngest, mut made) = (0, f64::MAX, 0.0);
-    for run in runs.iter().filter(may) {
+/// One run that rises, over the last hour at most.
+struct Rising {
+    run: RunAssessment,
+    /// What became more from one bucket to the next.
+    rises: Vec<f64>,
+    /// Requests in the earlier and the later half.
+    load: (f64, f64),
+    /// Hours since its process started.
+    age: f64,
+}
+
+impl Rising {
+    /// `None` where it does not rise fast, or now and then falls.
+    fn of(run: &Run<'_>) -> Option<Self> {
+        // Within half an hour it rises by more than a quarter of what it does in an hour.
+        if run.is_over || f64::from(run.envelope.fine_spread()) < FAST / 4.0 {
+            return None;
+        }
         let last = run.envelope.fine().last()?.0;
         let from = run.started_at.saturating_add(WARM_UP);
-        let Levels { points, load: requests } =
-            Levels::of(run.envelope.fine(), run.load.fine(), FAST_BUCKET, from, last);
+        let Levels { points, load } = Levels::of(run.envelope.fine(), run.load.fine(), FAST_BUCKET, from, last);
         let skip = points.len().saturating_sub(MOST);
-        let (points, requests) = (&points[skip..], &requests[skip..]);
-        if points.len() < LEAST {
-            continue;
+        let (points, load) = (&points[skip..], &load[skip..]);
+        if points.len() < WORTH_ASKING {
+            return None;
         }
-        let own: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
-        let rise: f64 = own.iter().sum();
+        let rises: Vec<f64> = points.windows(2).map(|pair| pair[1].1 - pair[0].1).collect();
+        let rise: f64 = rises.iter().sum();
         let watched = (points[points.len() - 1].0 - points[0].0) * FAST_BUCKET;
-        #[expect(clippy::cast_precision_loss, reason = "an hour in milliseconds")]
-        let per_hour = rise * HOUR as f64 / watched as f64;
-        if per_hour < FAST / 2.0 || own.iter().any(|rise| *rise < 0.0) {
-            continue;
-        }
-        // Those of all processes together, counted from the end; a process that is younger has none before.
-        for (sum, own) in rises.iter_mut().zip(own.iter().rev()) {
-            *sum += own;
-        }
-        longest = longest.max(own.len());
-        let half = requests.len() / 2;
-        load.0 += requests[..half].iter().sum::<f64>();
-        load.1 += requests[requests.len() - half..].iter().sum::<f64>();
-        let level = points[points.len() - 1].1;
         #[expect(clippy::cast_precision_loss, reason = "hours in milliseconds")]
-        let age = (last * FAST_BUCKET).saturating_sub(run.started_at) as f64 / HOUR as f64;
-        youngest = youngest.min(age);
-        made += per_hour * age;
-        fast.push((own.len(), RunAssessment { id: run.id, level, rise, per_hour, watched, refused: None }));
+        let hours = |time: Millis| time as f64 / HOUR as f64;
+        let per_hour = rise / hours(watched);
+        if per_hour < FAST / 2.0 || rises.iter().any(|rise| *rise < 0.0) {
+            return None;
+        }
+        let half = load.len() / 2;
+        let load = (load[..half].iter().sum(), load[load.len() - half..].iter().sum());
+        let age = hours((last * FAST_BUCKET).saturating_sub(run.started_at));
+        let level = points[points.len() - 1].1;
+        let run = RunAssessment { id: run.id, level, rise, per_hour, watched, refused: None };
+        Some(Self { run, rises, load, age })
     }
-    // Rises of different numbers of processes can't be compared.
-    let shortest = fast.iter().map(|(many, _)| *many).min()?;
-    let many = if shortest + 1 >= ENOUGH { longest.min(shortest) } else { shortest };
-    let rises = &rises[..many];
+}
+
+/// The runs that rise fast and evenly, all together, while the load does not rise with them.
+pub(super) fn fast(runs: &[Run<'_>]) -> Option<Fast> {
+    let rising: Vec<Rising> = runs.iter().filter_map(Rising::of).collect();
+    // Rises of different numbers of processes can't be compared: a process that is younger has none before.
+    let many = rising.iter().map(|own| own.rises.len()).min()?;
+    let sum = |of: &dyn Fn(&Rising) -> f64| rising.iter().map(of).sum::<f64>();
+    // Those of all processes together, counted from the end.
+    let rises: Vec<f64> = (1..=many).map(|back| sum(&|own| own.rises[own.rises.len() - back])).collect();
     let half = many / 2;
     let (late, early): (f64, f64) = (rises[..half].iter().sum(), rises[many - half..].iter().sum());
-    let is_even = deviation(rises) <= EVEN * median(&mut rises.to_vec());
+    let is_even = deviation(&rises) <= EVEN * median(&mut rises.clone());
     let is_steady = late >= STEADY * early - 1.5 * early.sqrt();
-    let is_fast = fast.iter().any(|(_, run)| run.per_hour >= FAST);
+    let is_fast = rising.iter().any(|own| own.run.per_hour >= FAST);
     // What fills up again after a start is no news until it is beyond where others came to rest.
     let is_at_rest = |run: &&Run<'_>| f64::from(run.envelope.fine_spread()) < FAST / 8.0;
     let rest = runs.iter().filter(is_at_rest).map(|run| f64::from(run.envelope.last())).fold(0.0, f64::max);
-    let is_beyond = fast.iter().any(|(_, run)| run.level > REST * rest);
-    let load_grew = load.1 > load.0 * 1.25 + 3.0 * load.0.sqrt();
-    let level: f64 = fast.iter().map(|(_, run)| run.level).sum();
-    let is_since_start = youngest >= YOUNGEST && (SINCE_START.0..SINCE_START.1).contains(&(level / made));
-    let runs = fast.into_iter().map(|(_, run)| run).collect();
+    let is_beyond = rising.iter().any(|own| own.run.level > REST * rest);
+    let (before, now) = (sum(&|own| own.load.0), sum(&|own| own.load.1));
+    let load_grew = now > before * 1.25 + 3.0 * before.sqrt();
+    let made = sum(&|own| own.run.per_hour * own.age);
+    let youngest = rising.iter().map(|own| own.age).fold(f64::MAX, f64::min);
+    let is_since_start =
+        youngest >= YOUNGEST && (SINCE_START.0..SINCE_START.1).contains(&(sum(&|own| own.run.level) / made));
+    let runs = rising.into_iter().map(|own| own.run).collect();
     let is_fast = is_fast && is_beyond && is_even && is_steady && !load_grew;
     is_fast.then_some(Fast { runs, is_enough: many + 1 >= ENOUGH, is_since_start })
 }

@@ -1,20 +1,18 @@
 //! What is thought of one kind of goroutine in a service, over time.
 
 use super::assess::{Assessment, RunAssessment, STRAIGHT, SUSPICIOUS};
+use super::lists::{Compared, Fate, IDS_APART, Lists, Survival};
 use super::{HOUR, MINUTE, Millis};
 
 /// It must be so in two looks so far apart.
 const APART: Millis = 2 * HOUR;
 /// From here on a process is asked for confirmation.
 const WORTH_ASKING: f64 = 1.5;
-/// At least so much time must lie between two lists of ids.
-const IDS_APART: Millis = 10 * MINUTE;
+/// What stays does not speak for a leak alone, also a cache that fills stays: unless it grows fast, it must have been worth
+/// asking for so long without a break.
+const WORTH_FOR: Millis = 2 * HOUR;
 /// Connections stay for hours: unless it grows fast, that is not long enough.
 const LONG_APART: Millis = HOUR;
-/// Fewer that stayed among others that ended say nothing.
-const LEAST_REST: u64 = 5;
-/// So many of those that were there must still be there.
-const STAYED: f64 = 0.97;
 /// After goroutines were seen to end, nobody asks again for so long.
 const BACK_OFF: Millis = 6 * HOUR;
 /// An unanswered question is asked again after so long.
@@ -41,17 +39,6 @@ pub enum Wanted {
     Ids(u64),
 }
 
-/// Which goroutines of one kind were there at two times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Survival {
-    /// How many were there the first time.
-    pub before: u64,
-    /// How many of them were still there the second time.
-    pub stayed: u64,
-    /// How many had come since.
-    pub born: u64,
-}
-
 /// What is thought of it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outlook {
@@ -65,37 +52,19 @@ pub struct Outlook {
     pub over: Option<String>,
 }
 
-/// Ids of one run's goroutines of this kind, as they were listed.
-#[derive(Debug, Clone)]
-struct Listed {
-    run: u64,
-    at: Millis,
-    ids: Vec<u64>,
-}
-
-/// What two lists of ids of one run said.
-#[derive(Debug, Clone, Copy)]
-struct Compared {
-    run: u64,
-    survival: Survival,
-    first: Millis,
-    second: Millis,
-}
-
 /// Remembers what was thought of one kind of goroutine in a service.
 #[derive(Debug, Clone, Default)]
 pub struct Tracker {
     /// Since when it has been suspicious without a break.
     since: Option<Millis>,
+    /// Since when it has been worth asking about without a break.
+    worth_since: Option<Millis>,
     /// Since when it has grown fast without a break.
     fast_since: Option<Millis>,
     /// When it was last.
     last: Option<Millis>,
-    listed: Option<Listed>,
-    /// What the last two lists said.
-    survival: Option<Compared>,
-    /// Some of those first listed have ended: now it is asked whether the others stay.
-    is_rest: bool,
+    lists: Lists,
+    /// They were seen to end: nobody asks before.
     rejected_until: Millis,
     asked_at: Option<Millis>,
     /// Of which run the ids were asked for.
@@ -120,66 +89,33 @@ impl Tracker {
     }
 
     /// The ids of a run's goroutines of this kind were listed.
-    pub fn listed(&mut self, run: u64, mut ids: Vec<u64>, at: Millis) {
-        ids.sort_unstable();
-        ids.dedup();
-        let Some(before) = self.listed.as_ref().filter(|before| before.run == run && at > before.at) else {
-            self.listed = Some(Listed { run, at, ids });
-            return;
-        };
-        if at - before.at < IDS_APART || before.ids.is_empty() {
-            if before.ids.is_empty() {
-                self.listed = Some(Listed { run, at, ids });
-            }
-            return;
-        }
-        let stayed: Vec<u64> = before.ids.iter().copied().filter(|id| ids.binary_search(id).is_ok()).collect();
-        let born = ids.len() - stayed.len();
-        let survival = Survival { before: before.ids.len() as u64, stayed: stayed.len() as u64, born: born as u64 };
-        let first = before.at;
-        self.survived(run, survival, first, at);
-        if self.is_rest
-            && let Some(listed) = &mut self.listed
-            && listed.at == first
-        {
-            *listed = Listed { run, at, ids: stayed };
-        }
+    pub fn listed(&mut self, run: u64, ids: Vec<u64>, at: Millis) {
+        let fate = self.lists.add(run, ids, at);
+        self.reject_what_ends(fate, at);
     }
 
     /// Two lists of ids of a run were compared, the first of `first`, the second of `at`. Gives whether those that were
     /// in both are now to be looked for in a third.
     pub fn survived(&mut self, run: u64, survival: Survival, first: Millis, at: Millis) -> bool {
-        if survival.before == 0 {
-            return false;
+        let fate = self.lists.compare(run, survival, first, at);
+        self.reject_what_ends(fate, at);
+        fate == Fate::SomeStay
+    }
+
+    fn reject_what_ends(&mut self, fate: Fate, at: Millis) {
+        if fate == Fate::End {
+            self.rejected_until = at + BACK_OFF;
+            self.since = None;
+            self.asked = 0;
+            self.asked_run = None;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
-        let share = survival.stayed as f64 / (survival.before as f64).max(1.0);
-        if share >= STAYED {
-            // The first list stays: the longer apart, the more they say.
-            self.survival = Some(Compared { run, survival, first, second: at });
-            return false;
-        }
-        self.survival = None;
-        if !self.is_rest && survival.stayed >= LEAST_REST {
-            // What leaks may be few among many that end; those that are still there should then be there for good.
-            self.is_rest = true;
-            return true;
-        }
-        // They end: it is a queue, or clients that stay for a while.
-        self.rejected_until = at + BACK_OFF;
-        self.since = None;
-        self.listed = None;
-        self.is_rest = false;
-        self.asked = 0;
-        self.asked_run = None;
-        false
     }
 
     /// Does it wait for a list of ids?
     #[must_use]
     pub fn wants_ids(&self) -> bool {
         self.asked_at.is_some()
-            && self.survival.is_none_or(|Compared { survival, first, second, .. }| {
+            && self.lists.stay().is_none_or(|Compared { survival, first, second, .. }| {
                 survival.born == 0 || second - first < LONG_APART
             })
     }
@@ -216,7 +152,10 @@ impl Tracker {
         } else if self.last.is_none_or(|last| now - last > APART) {
             self.since = None;
         }
-        self.fast_since = self.fast_since.filter(|_| assessment.is_fast).or(assessment.is_fast.then_some(now));
+        let goes_on = |since: Option<Millis>, is_so: bool| since.filter(|_| is_so).or(is_so.then_some(now));
+        self.fast_since = goes_on(self.fast_since, assessment.is_fast);
+        self.worth_since = goes_on(self.worth_since, assessment.score >= WORTH_ASKING);
+        let is_long_worth = assessment.is_fast || self.worth_since.is_some_and(|since| now - since >= WORTH_FOR);
         self.ask(assessment, first, now, &mut outlook);
         if let Some(proof) = self.proof() {
             outlook.verdict = Some(crate::Verdict::Proven);
@@ -232,7 +171,10 @@ impl Tracker {
         } else {
             assessment.leaking().any(|run| run.watched >= long)
         };
-        if is_suspicious && let Some(Compared { survival, first, second, .. }) = self.stays(assessment, now) {
+        if is_suspicious
+            && (is_long_worth || self.is_leak)
+            && let Some(Compared { survival, first, second, .. }) = self.stays(assessment, now)
+        {
             outlook.verdict = outlook.verdict.or(Some(crate::Verdict::Likely));
             outlook.evidence.push(evidence(
                 crate::EvidenceKind::Age,
@@ -282,7 +224,7 @@ impl Tracker {
     /// Were those by which it rose seen to stay, while others came?
     fn stays(&self, assessment: &Assessment, now: Millis) -> Option<Compared> {
         let apart = if assessment.is_fast { IDS_APART } else { LONG_APART };
-        self.survival.filter(|Compared { run, survival, first, second }| {
+        self.lists.stay().filter(|Compared { run, survival, first, second }| {
             let rise = assessment.leaking().find(|own| own.id == *run).map_or(0.0, |own| own.rise);
             #[expect(clippy::cast_precision_loss, reason = "a number of goroutines")]
             let is_enough = survival.stayed as f64 >= ENOUGH * rise;
@@ -377,9 +319,21 @@ mod tests {
         assert!(tracker.look(&assessment(4.0), 15 * MINUTE).wanted.is_empty(), "connections stay for longer than that");
         assert_eq!(tracker.look(&assessment(4.0), 62 * MINUTE).wanted, [Wanted::Proof(7), Wanted::Ids(7)]);
         tracker.listed(7, (1..120).collect(), 63 * MINUTE);
-        let outlook = tracker.look(&assessment(4.0), 64 * MINUTE);
+        assert_eq!(tracker.look(&assessment(4.0), 64 * MINUTE).verdict, None, "a cache that fills stays, too");
+        let outlook = tracker.look(&assessment(4.0), 2 * HOUR);
         assert_eq!(outlook.verdict, Some(Verdict::Likely));
         assert_eq!(outlook.evidence[0].detail, "99 of 100 were still there 61 minutes later, and 20 more had come");
+    }
+
+    #[test]
+    fn what_only_looked_like_a_leak_for_a_moment_is_not_likely() {
+        let mut tracker = Tracker::default();
+        tracker.look(&assessment(4.0), 0);
+        tracker.listed(7, (0..100).collect(), 0);
+        tracker.listed(7, (0..120).collect(), HOUR);
+        tracker.look(&assessment(1.0), 90 * MINUTE);
+        assert_ne!(tracker.look(&assessment(4.0), 150 * MINUTE).verdict, Some(Verdict::Likely));
+        assert_eq!(tracker.look(&assessment(4.0), 270 * MINUTE).verdict, Some(Verdict::Likely));
     }
 
     #[test]
