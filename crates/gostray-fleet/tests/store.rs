@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use gostray_fleet::TargetId;
 use gostray_fleet::store::sqlite::{Settings, Sqlite};
-use gostray_fleet::store::{
-    Frame, Generation, GenerationId, Query, Samples, Scrape, Series, Stack, StackId, StoreError,
-};
+use gostray_fleet::store::{GenerationId, Query, Samples, Scrape, Series, StackId, StoreError};
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
+
+mod shop;
+
+use shop::{generation, stack};
 
 const HOUR: i64 = 3_600_000;
 
@@ -27,24 +28,6 @@ fn open(folder: &Path) -> (Sqlite, Vec<GenerationId>, Vec<StackId>) {
     let stacks: Vec<_> = (0..5).map(stack).collect();
     let stacks = store.intern_for("shop", &stacks).unwrap();
     (store, generations, stacks)
-}
-
-fn generation(target: u64) -> Generation {
-    Generation {
-        target: TargetId(target),
-        service: "shop".to_owned(),
-        instance: format!("shop-{target}"),
-        job: "go".to_owned(),
-        labels: BTreeMap::new(),
-        build: "v1".to_owned(),
-        started_at: 0,
-        last_seen: 0,
-    }
-}
-
-fn stack(line: u32) -> Stack {
-    let frame = Frame { function: "shop.work".to_owned(), file: "/src/shop.go".to_owned(), line };
-    Stack { signature: format!("{line:016x}"), operation: "select".to_owned(), frames: vec![frame] }
 }
 
 fn everything() -> Query {

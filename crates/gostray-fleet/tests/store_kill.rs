@@ -12,10 +12,13 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use gostray_fleet::TargetId;
 use gostray_fleet::store::sqlite::{Settings, Sqlite};
-use gostray_fleet::store::{Change, Evidence, Frame, Generation, GenerationId, Ledger, Query, Samples, Scrape, Stack};
+use gostray_fleet::store::{Change, Evidence, GenerationId, Ledger, Query, Samples, Scrape};
 use rand::{Rng as _, SeedableRng as _};
+
+mod shop;
+
+use shop::{generation, stack};
 
 const FOLDER: &str = "GOSTRAY_TEST_STORE";
 const FIRST: &str = "GOSTRAY_TEST_FIRST";
@@ -27,22 +30,7 @@ fn open(folder: &Path) -> Sqlite {
 }
 
 fn runs(store: &Sqlite) -> Vec<GenerationId> {
-    let run = |target| Generation {
-        target: TargetId(target),
-        service: "shop".to_owned(),
-        instance: format!("shop-{target}"),
-        job: "go".to_owned(),
-        labels: BTreeMap::new(),
-        build: "v1".to_owned(),
-        started_at: 0,
-        last_seen: 0,
-    };
-    (0..3).map(|target| store.generation(&run(target)).unwrap()).collect()
-}
-
-fn stack(line: u32) -> Stack {
-    let frame = Frame { function: "shop.work".to_owned(), file: "/src/shop.go".to_owned(), line };
-    Stack { signature: format!("{line:016x}"), operation: "select".to_owned(), frames: vec![frame] }
+    (0..3).map(|target| store.generation(&generation(target)).unwrap()).collect()
 }
 
 /// The counts of batch `n`, by line: line 0 always, and another that changes.

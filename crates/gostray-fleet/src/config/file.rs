@@ -366,6 +366,15 @@ mod tests {
     }
 
     #[test]
+    fn where_time_goes_by_faster_everything_is_asked_more_often() {
+        let config = Config::parse("detection: {leak_profile_interval: 2h}", Path::new(".")).expect("a configuration");
+        let settings = config.watch(600.0);
+        assert_eq!(settings.leaks_every, Duration::from_secs(12));
+        assert_eq!(settings.evaluate_every, Duration::from_millis(100), "of the default, too");
+        assert!((settings.questions_per_minute - 18_000.0).abs() < 1e-6);
+    }
+
+    #[test]
     fn nothing_is_a_configuration_too() {
         assert!(Config::parse("", Path::new(".")).expect("nothing").jobs.is_empty());
         assert_eq!(Config::from_targets(&["localhost:6060".to_owned()]).expect("a target").static_targets(), 1);

@@ -6,6 +6,8 @@
 
 pub(crate) mod chunk;
 pub mod sqlite;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 

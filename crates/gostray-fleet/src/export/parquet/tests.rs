@@ -1,6 +1,5 @@
 //! What is exported is read back with the parquet crate's own reader.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::time::Duration;
 
@@ -9,9 +8,9 @@ use parquet::file::reader::{FileReader as _, SerializedFileReader};
 use parquet::record::RowAccessor as _;
 
 use super::*;
-use crate::TargetId;
 use crate::store::Scrape;
 use crate::store::sqlite::{Settings, Sqlite};
+use crate::store::testing::generation;
 
 fn stack(function: &str) -> Stack {
     let frame = |function: &str| Frame { function: function.to_owned(), file: "/src/x.go".to_owned(), line: 3 };
@@ -25,14 +24,10 @@ fn store(folder: &std::path::Path, minutes: i64) -> Sqlite {
     let stacks = store.intern_for("shop", &[stack("shop.(*Cart).add"), stack("shop.pay")]).unwrap();
     for target in 0..2 {
         let generation = Generation {
-            target: TargetId(target),
-            service: "shop".to_owned(),
             instance: format!("größe-{target}"),
-            job: "go".to_owned(),
-            labels: BTreeMap::new(),
-            build: "v1".to_owned(),
             started_at: 1_700_000_000_000,
             last_seen: 1_700_000_000_000,
+            ..generation(target)
         };
         let generation = store.generation(&generation).unwrap();
         let scrape = |minute: i64| Scrape {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::Millis;
 use crate::http::App;
 use crate::http::api::blocking;
-use crate::http::api::show::{EvidenceJson, FrameJson, InstanceSummary, target_id};
+use crate::http::api::show::{EvidenceJson, FrameJson, InstanceSummary, OfInstance};
 use crate::http::error::ApiError;
 use crate::http::extract::Path;
 use crate::scrape::now;
@@ -73,10 +73,12 @@ struct GroupRow {
 /// An instance with its goroutines as they were last seen.
 #[utoipa::path(get, path = "/api/v1/instances/{id}", params(("id" = String, Path)),
     responses((status = 200, body = InstanceJson), (status = 401, body = ApiError), (status = 404, body = ApiError)))]
-pub(crate) async fn one(State(app): State<App>, Path(id): Path<String>) -> Result<Json<InstanceJson>, ApiError> {
-    let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
-    let generation =
-        app.shared.read().targets.get(&target).ok_or_else(|| ApiError::not_found("instance", &id))?.generation;
+pub(crate) async fn one(
+    State(app): State<App>,
+    OfInstance(target): OfInstance,
+) -> Result<Json<InstanceJson>, ApiError> {
+    let unknown = || ApiError::not_found("instance", &target.to_string());
+    let generation = app.shared.read().targets.get(&target).ok_or_else(unknown)?.generation;
     let samples = app.samples.clone();
     let now = now();
     let (generations, earlier) = blocking(move || {
@@ -91,7 +93,7 @@ pub(crate) async fn one(State(app): State<App>, Path(id): Path<String>) -> Resul
     .await?;
     let earlier: HashMap<StackId, u32> = earlier.map(|scrape| scrape.counts.into_iter().collect()).unwrap_or_default();
     let state = app.shared.read();
-    let seen = state.targets.get(&target).ok_or_else(|| ApiError::not_found("instance", &id))?;
+    let seen = state.targets.get(&target).ok_or_else(unknown)?;
     let counts: Vec<(&Stack, u32)> =
         seen.counts.iter().filter_map(|(id, count)| Some((&**state.stacks.get(id)?, *count))).collect();
     let mut before: BTreeMap<&str, i64> = BTreeMap::new();

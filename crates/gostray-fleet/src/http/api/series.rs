@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::Millis;
+use crate::TargetId;
 use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::flame::{FlameNode, tree};
-use crate::http::api::show::target_id;
+use crate::http::api::show::OfInstance;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::scrape::now;
@@ -96,14 +97,8 @@ pub(crate) async fn of_leak(
     Path(id): Path<String>,
     Query(window): Query<Window>,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
-    let window = window.read()?;
     let (service, signature) = leak(&app, &id)?;
-    let samples = app.samples.clone();
-    let answer = move || {
-        let stacks = samples.with_signature(&signature)?;
-        over_time(&*samples, window, &|generation| generation.service == service, Some(&stacks))
-    };
-    blocking(answer).await.map(Json)
+    over_time(&app, &window, Whose::Service(service), Some(signature)).await
 }
 
 /// How many goroutines an instance had.
@@ -112,14 +107,10 @@ pub(crate) async fn of_leak(
         (status = 404, body = ApiError)))]
 pub(crate) async fn of_instance(
     State(app): State<App>,
-    Path(id): Path<String>,
+    OfInstance(target): OfInstance,
     Query(window): Query<Window>,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
-    let window = window.read()?;
-    let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
-    let samples = app.samples.clone();
-    let answer = move || over_time(&*samples, window, &|generation| generation.target == target, None);
-    blocking(answer).await.map(Json)
+    over_time(&app, &window, Whose::Instance(target), None).await
 }
 
 /// How many goroutines the instances of a service had.
@@ -130,10 +121,7 @@ pub(crate) async fn of_service(
     Path(name): Path<String>,
     Query(window): Query<Window>,
 ) -> Result<Json<SeriesAnswer>, ApiError> {
-    let window = window.read()?;
-    let samples = app.samples.clone();
-    let answer = move || over_time(&*samples, window, &|generation| generation.service == name, None);
-    blocking(answer).await.map(Json)
+    over_time(&app, &window, Whose::Service(name), None).await
 }
 
 fn leak(app: &App, id: &str) -> Result<(String, String), ApiError> {
@@ -142,15 +130,47 @@ fn leak(app: &App, id: &str) -> Result<(String, String), ApiError> {
     Ok((leak.service.clone(), leak.signature.clone()))
 }
 
-fn over_time(
+/// Whose goroutines.
+enum Whose {
+    Service(String),
+    Instance(TargetId),
+}
+
+impl Whose {
+    /// The runs of its processes that were seen since a time.
+    fn runs(&self, samples: &dyn Samples, since: Millis) -> Result<BTreeMap<GenerationId, Generation>, ApiError> {
+        let is_of = |generation: &Generation| match self {
+            Self::Service(name) => generation.service == *name,
+            Self::Instance(target) => generation.target == *target,
+        };
+        Ok(samples.generations(since)?.into_iter().filter(|(_, generation)| is_of(generation)).collect())
+    }
+}
+
+/// Goroutines over time, all or those with a signature.
+async fn over_time(
+    app: &App,
+    window: &Window,
+    whose: Whose,
+    signature: Option<String>,
+) -> Result<Json<SeriesAnswer>, ApiError> {
+    let window = window.read()?;
+    let samples = app.samples.clone();
+    let answer = move || {
+        let stacks = signature.map(|signature| samples.with_signature(&signature)).transpose()?;
+        series(&*samples, window, &whose, stacks.as_deref())
+    };
+    blocking(answer).await.map(Json)
+}
+
+fn series(
     samples: &dyn Samples,
     (from, to): (Millis, Millis),
-    belongs: &dyn Fn(&Generation) -> bool,
+    whose: &Whose,
     stacks: Option<&[StackId]>,
 ) -> Result<SeriesAnswer, ApiError> {
     let step = ((to - from) / MAX_POINTS).max(1_000);
-    let generations: BTreeMap<GenerationId, Generation> =
-        samples.generations(from)?.into_iter().filter(|(_, generation)| belongs(generation)).collect();
+    let generations = whose.runs(samples, from)?;
     let mut answer =
         SeriesAnswer { from, to, step, series: Vec::new(), load: Vec::new(), deploys: deploys(&generations, from, to) };
     if generations.is_empty() || stacks.is_some_and(<[StackId]>::is_empty) {
@@ -201,7 +221,7 @@ fn largest_of_each_step(points: BTreeMap<Millis, u64>, from: Millis, step: Milli
 }
 
 fn deploys(generations: &BTreeMap<GenerationId, Generation>, from: Millis, to: Millis) -> Vec<Deploy> {
-    let mut builds: HashMap<&str, (Millis, HashSet<crate::TargetId>)> = HashMap::new();
+    let mut builds: HashMap<&str, (Millis, HashSet<TargetId>)> = HashMap::new();
     for generation in generations.values().filter(|generation| !generation.build.is_empty()) {
         let build = builds.entry(&generation.build).or_insert((generation.started_at, HashSet::new()));
         build.0 = build.0.min(generation.started_at);
@@ -247,9 +267,7 @@ pub(crate) async fn leak_diff(
     Query(windows): Query<TwoWindows>,
 ) -> Result<Json<DiffAnswer>, ApiError> {
     let (service, _) = leak(&app, &id)?;
-    let samples = app.samples.clone();
-    let answer = move || diff(&*samples, &windows, &|generation| generation.service == service);
-    blocking(answer).await.map(Json)
+    diff(&app, windows, Whose::Service(service)).await
 }
 
 /// What changed in an instance between two windows, in absolute counts.
@@ -258,25 +276,28 @@ pub(crate) async fn leak_diff(
         (status = 404, body = ApiError)))]
 pub(crate) async fn instance_diff(
     State(app): State<App>,
-    Path(id): Path<String>,
+    OfInstance(target): OfInstance,
     Query(windows): Query<TwoWindows>,
 ) -> Result<Json<DiffAnswer>, ApiError> {
-    let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
-    let samples = app.samples.clone();
-    let answer = move || diff(&*samples, &windows, &|generation| generation.target == target);
-    blocking(answer).await.map(Json)
+    diff(&app, windows, Whose::Instance(target)).await
 }
 
-fn diff(
-    samples: &dyn Samples,
-    windows: &TwoWindows,
-    belongs: &dyn Fn(&Generation) -> bool,
-) -> Result<DiffAnswer, ApiError> {
+async fn diff(app: &App, windows: TwoWindows, whose: Whose) -> Result<Json<DiffAnswer>, ApiError> {
     let (a, b) = ((windows.a_from, windows.a_to), (windows.b_from, windows.b_to));
     check(a.0, a.1)?;
     check(b.0, b.1)?;
-    let before = means(samples, a, belongs)?;
-    let after = means(samples, b, belongs)?;
+    let samples = app.samples.clone();
+    blocking(move || changes(&*samples, a, b, &whose)).await.map(Json)
+}
+
+fn changes(
+    samples: &dyn Samples,
+    a: (Millis, Millis),
+    b: (Millis, Millis),
+    whose: &Whose,
+) -> Result<DiffAnswer, ApiError> {
+    let before = means(samples, a, whose)?;
+    let after = means(samples, b, whose)?;
     let ids: Vec<StackId> = before.keys().chain(after.keys()).copied().collect::<HashSet<_>>().into_iter().collect();
     let stacks = samples.stacks(&ids)?;
     let mean = |means: &HashMap<StackId, f64>, id| means.get(id).copied().unwrap_or(0.0);
@@ -290,17 +311,16 @@ fn diff(
 fn means(
     samples: &dyn Samples,
     (from, to): (Millis, Millis),
-    belongs: &dyn Fn(&Generation) -> bool,
+    whose: &Whose,
 ) -> Result<HashMap<StackId, f64>, ApiError> {
-    let generations: BTreeMap<GenerationId, Generation> =
-        samples.generations(from)?.into_iter().filter(|(_, generation)| belongs(generation)).collect();
+    let generations = whose.runs(samples, from)?;
     if generations.is_empty() {
         return Ok(HashMap::new());
     }
     let query = store::Query { from, to, generations: generations.keys().copied().collect(), stacks: Vec::new() };
     let series = samples.series(&query)?;
     // Runs of one instance that followed each other share its scrapes.
-    let mut scrapes: HashMap<crate::TargetId, HashSet<Millis>> = HashMap::new();
+    let mut scrapes: HashMap<TargetId, HashSet<Millis>> = HashMap::new();
     for one in &series {
         if let Some(generation) = generations.get(&one.generation) {
             scrapes.entry(generation.target).or_default().extend(one.points.iter().map(|(at, _)| *at));

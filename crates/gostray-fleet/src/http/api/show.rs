@@ -1,8 +1,12 @@
 //! Leaks, stacks and instances as the API shows them.
 
+use axum::extract::{FromRequestParts, Path};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::http::error::ApiError;
 use crate::store::Frame;
 use crate::watch::{Leak, LeakState, Seen, Spark, State};
 use crate::{Millis, TargetId};
@@ -181,7 +185,15 @@ pub(crate) fn sum_of_sparks<'a>(sparks: impl Iterator<Item = &'a Spark>, now: Mi
     sum
 }
 
-/// The id of a target as it stands in a path.
-pub(crate) fn target_id(text: &str) -> Option<TargetId> {
-    (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok().map(TargetId)).flatten()
+/// The instance that a path names by `{id}`.
+pub(crate) struct OfInstance(pub(crate) TargetId);
+
+impl<S: Send + Sync> FromRequestParts<S> for OfInstance {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let Path(id) = Path::<String>::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let target = (id.len() == 16).then(|| u64::from_str_radix(&id, 16).ok().map(TargetId)).flatten();
+        target.map(Self).ok_or_else(|| ApiError::not_found("instance", &id).into_response())
+    }
 }

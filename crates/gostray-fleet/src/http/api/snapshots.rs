@@ -17,7 +17,7 @@ use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::flame::{FlameNode, tree};
 use crate::http::api::instances;
-use crate::http::api::show::target_id;
+use crate::http::api::show::OfInstance;
 use crate::http::error::ApiError;
 use crate::http::extract::{Path, Query};
 use crate::scrape::{Observation, now};
@@ -61,10 +61,9 @@ pub(crate) struct At {
         (status = 404, body = ApiError)))]
 pub(crate) async fn stored(
     State(app): State<App>,
-    Path(id): Path<String>,
+    OfInstance(target): OfInstance,
     Query(at): Query<At>,
 ) -> Result<Json<SnapshotAnswer>, ApiError> {
-    let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
     let at = at.at.unwrap_or_else(now);
     let samples = app.samples.clone();
     let name = app.shared.read().targets.get(&target).map(|seen| seen.target.instance().to_owned());
@@ -98,9 +97,8 @@ pub(crate) async fn stored(
         (status = 404, body = ApiError), (status = 429, body = ApiError), (status = 502, body = ApiError)))]
 pub(crate) async fn taken_now(
     State(app): State<App>,
-    Path(id): Path<String>,
+    OfInstance(target): OfInstance,
 ) -> Result<Json<SnapshotAnswer>, ApiError> {
-    let target = target_id(&id).ok_or_else(|| ApiError::not_found("instance", &id))?;
     if !app.snapshots.take(now()) {
         return Err(ApiError::new(
             StatusCode::TOO_MANY_REQUESTS,
@@ -108,7 +106,7 @@ pub(crate) async fn taken_now(
         ));
     }
     let asked = app.scraper.lock().await.snapshot(target);
-    let asked = asked.ok_or_else(|| ApiError::not_found("instance", &id))?;
+    let asked = asked.ok_or_else(|| ApiError::not_found("instance", &target.to_string()))?;
     let snapshot = asked.await.map_err(|error| ApiError::new(StatusCode::BAD_GATEWAY, error.to_string()))?.snapshot;
     blocking(move || answer(&snapshot)).await.map(Json)
 }
@@ -136,9 +134,8 @@ pub(crate) async fn uploaded(body: Bytes) -> Result<Json<SnapshotAnswer>, ApiErr
     responses((status = 200, body = SnapshotAnswer), (status = 400, body = ApiError), (status = 401, body = ApiError),
         (status = 404, body = ApiError)))]
 pub(crate) async fn evidence(State(app): State<App>, Path(id): Path<i64>) -> Result<Json<SnapshotAnswer>, ApiError> {
-    let ledger = app.ledger.clone();
+    let bytes = bytes_of(&app, id).await?;
     blocking(move || {
-        let bytes = ledger.evidence(id)?.ok_or_else(|| ApiError::not_found("evidence", &id.to_string()))?;
         let read = gostray_profile::read(&bytes[..], &Limits::default());
         answer(&read.map_err(|error| ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?.snapshot)
     })
@@ -151,10 +148,14 @@ pub(crate) async fn evidence(State(app): State<App>, Path(id): Path<i64>) -> Res
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream"), (status = 400, body = ApiError),
         (status = 401, body = ApiError), (status = 404, body = ApiError)))]
 pub(crate) async fn evidence_file(State(app): State<App>, Path(id): Path<i64>) -> Result<Response, ApiError> {
-    let ledger = app.ledger.clone();
-    let bytes = blocking(move || Ok(ledger.evidence(id)?)).await?;
-    let bytes = bytes.ok_or_else(|| ApiError::not_found("evidence", &id.to_string()))?;
+    let bytes = bytes_of(&app, id).await?;
     let name = format!("attachment; filename=\"goroutines-{id}.pb.gz\"");
     Ok(([(header::CONTENT_TYPE, "application/octet-stream".to_owned()), (header::CONTENT_DISPOSITION, name)], bytes)
         .into_response())
+}
+
+async fn bytes_of(app: &App, evidence: i64) -> Result<Vec<u8>, ApiError> {
+    let ledger = app.ledger.clone();
+    let bytes = blocking(move || Ok(ledger.evidence(evidence)?)).await?;
+    bytes.ok_or_else(|| ApiError::not_found("evidence", &evidence.to_string()))
 }

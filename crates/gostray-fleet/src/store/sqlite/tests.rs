@@ -3,8 +3,8 @@
 use rand::{RngCore as _, SeedableRng as _};
 
 use super::*;
-use crate::TargetId;
-use crate::store::{Change, Evidence, Frame, Generation, GenerationId, Ledger, Query, Samples, Scrape, Stack, StackId};
+use crate::store::testing::generation;
+use crate::store::{Change, Evidence, Frame, GenerationId, Ledger, Query, Samples, Scrape, Stack, StackId};
 
 mod trouble;
 
@@ -15,19 +15,6 @@ fn everything() -> Settings {
 fn stack(service: &str, line: u32) -> Stack {
     let frame = Frame { function: format!("{service}.work"), file: format!("/src/{service}.go"), line };
     Stack { signature: format!("{line:016x}"), operation: "chan send".to_owned(), frames: vec![frame] }
-}
-
-fn generation(target: u64) -> Generation {
-    Generation {
-        target: TargetId(target),
-        service: "shop".to_owned(),
-        instance: format!("shop-{target}"),
-        job: "go".to_owned(),
-        labels: [("instance".to_owned(), format!("shop-{target}"))].into(),
-        build: "v1".to_owned(),
-        started_at: 1_000,
-        last_seen: 1_000,
-    }
 }
 
 /// A store with one run and so many stacks.
