@@ -339,7 +339,7 @@ impl Watch {
     fn first_leaks_at(&self, id: TargetId, at: Millis) -> Millis {
         let targets = self.shared.read().targets.len() as u64;
         let within = if targets <= 32 { Duration::from_secs(10) } else { Duration::from_secs(600) };
-        let spread = within.min(self.settings.leaks_every).as_secs_f64() * 1_000.0 / self.settings.time_scale;
+        let spread = within.div_f64(self.settings.time_scale).min(self.settings.leaks_every).as_secs_f64() * 1_000.0;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some minutes in milliseconds")]
         let spread = (spread as u64).max(1);
         at + Millis::try_from(id.0 % spread).unwrap_or(0)
