@@ -1,6 +1,8 @@
 //! What is known of a place in the code where a frame stands, and walking from frame to frame.
 
-use rustc_hash::FxHashMap;
+use std::rc::Rc;
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::image::Image;
 use crate::memory::{Memory, word};
@@ -48,7 +50,7 @@ pub(crate) enum Role {
 }
 
 /// A frame of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct RawFrame {
     /// The number of its site.
     pub(crate) site: u32,
@@ -57,12 +59,33 @@ pub(crate) struct RawFrame {
     pub(crate) end: u64,
 }
 
-/// The frames of a stack.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// The frames of a stack. Goroutines that stand in the same calls share all but where their stacks lie: a hundred
+/// thousand of them have a few hundred shapes.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Frames {
-    pub(crate) frames: Vec<RawFrame>,
-    /// The last one is one that stacks end in.
-    pub(crate) is_complete: bool,
+    /// Where the first one begins.
+    sp: u64,
+    shape: Rc<Shape>,
+}
+
+/// Frames whose addresses count from where the first one begins.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+struct Shape {
+    frames: Vec<RawFrame>,
+    is_complete: bool,
+}
+
+impl Frames {
+    /// The innermost first.
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = RawFrame> + ExactSizeIterator + '_ {
+        let absolute = |frame: &RawFrame| RawFrame { sp: self.sp + frame.sp, end: self.sp + frame.end, ..*frame };
+        self.shape.frames.iter().map(absolute)
+    }
+
+    /// Is the last one one that stacks end in?
+    pub(crate) fn is_complete(&self) -> bool {
+        self.shape.is_complete
+    }
 }
 
 /// The sites of a process that have been met.
@@ -71,11 +94,21 @@ pub(crate) struct Sites<'a> {
     memory: &'a dyn Memory,
     sites: Vec<Site>,
     by_pc: FxHashMap<u64, Option<u32>>,
+    shapes: FxHashSet<Rc<Shape>>,
+    /// The shape of the stack that is walked.
+    walked: Shape,
 }
 
 impl<'a> Sites<'a> {
     pub(crate) fn new(image: &'a Image, memory: &'a dyn Memory) -> Self {
-        Self { image, memory, sites: Vec::new(), by_pc: FxHashMap::default() }
+        Self {
+            image,
+            memory,
+            sites: Vec::new(),
+            by_pc: FxHashMap::default(),
+            shapes: FxHashSet::default(),
+            walked: Shape::default(),
+        }
     }
 
     pub(crate) fn get(&self, number: u32) -> &Site {
@@ -136,14 +169,17 @@ impl<'a> Sites<'a> {
 
     /// Walks a stack from where it will go on up to `top`; `stack` is what lies from there on.
     pub(crate) fn walk(&mut self, resume: Resume, top: u64, stack: &[u8]) -> Frames {
-        let mut frames = Frames::default();
+        let mut walked = std::mem::take(&mut self.walked);
+        walked.frames.clear();
+        walked.is_complete = false;
         let Resume { mut pc, mut sp } = resume;
         for depth in 0..MAX_FRAMES {
             let Some(number) = self.find(pc) else { break };
             let site = self.get(number);
+            let frame = |end: u64| RawFrame { site: number, sp: sp - resume.sp, end: end.saturating_sub(resume.sp) };
             if site.is_outermost {
-                frames.frames.push(RawFrame { site: number, sp, end: top });
-                frames.is_complete = true;
+                walked.frames.push(frame(top));
+                walked.is_complete = true;
                 break;
             }
             let end = site
@@ -151,11 +187,20 @@ impl<'a> Sites<'a> {
                 .filter(|_| !site.writes_sp || depth == 0)
                 .and_then(|size| sp.checked_add(size)?.checked_add(8))
                 .filter(|end| *end <= top);
-            frames.frames.push(RawFrame { site: number, sp, end: end.unwrap_or(top) });
+            walked.frames.push(frame(end.unwrap_or(top)));
             let Some(end) = end else { break };
             pc = word(stack, usize::try_from(end - 8 - resume.sp).unwrap_or(usize::MAX - 8));
             sp = end;
         }
-        frames
+        let shape = match self.shapes.get(&walked) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let shape = Rc::new(walked.clone());
+                self.shapes.insert(Rc::clone(&shape));
+                shape
+            }
+        };
+        self.walked = walked;
+        Frames { sp: resume.sp, shape }
     }
 }

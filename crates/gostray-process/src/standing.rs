@@ -91,8 +91,9 @@ pub(crate) fn interrupted(memory: &dyn Memory, at: Resume, sites: &mut Sites<'_>
     let end = |pages: u64| Some(at.sp.checked_add(pages * PAGE)? & !(PAGE - 1));
     let stack = (1..=PAGES).rev().find_map(|pages| memory.bytes(at.sp, end(pages)?.checked_sub(at.sp)?).ok())?;
     let frames = sites.walk(at, at.sp.checked_add(stack.len() as u64)?, &stack);
-    let (handler, others) = frames.frames.split_last()?;
-    let is_runtimes = others.iter().all(|frame| sites.name(frame.site).starts_with(b"runtime."));
+    let mut others = frames.iter();
+    let handler = others.next_back()?;
+    let is_runtimes = others.all(|frame| sites.name(frame.site).starts_with(b"runtime."));
     if !is_runtimes || sites.name(handler.site) != HANDLER {
         return None;
     }

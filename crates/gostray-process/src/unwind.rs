@@ -24,9 +24,9 @@ impl<'a> Unwinder<'a> {
     /// What a traceback shows of frames. A stack that does not end in a function that stacks end in is
     /// marked as truncated. One that waits stands behind a call; one that runs stands anywhere.
     pub(crate) fn show(&mut self, frames: &Frames, is_behind_call: bool, tables: &mut Tables) -> Stack {
-        let mut stack = Stack { truncated: !frames.is_complete, ..Stack::default() };
+        let mut stack = Stack { truncated: !frames.is_complete(), ..Stack::default() };
         let mut was_interrupted = !is_behind_call;
-        for (depth, frame) in frames.frames.iter().enumerate() {
+        for (depth, frame) in frames.iter().enumerate() {
             let site = self.sites.get(frame.site);
             // A caller's program counter is that of the instruction behind its call; one that was
             // interrupted stands at its own.

@@ -54,6 +54,28 @@ pub(crate) struct Special {
     pub(crate) object: u64,
 }
 
+/// Finds objects by rising numbers.
+pub(crate) struct Numbered<'h> {
+    spans: &'h [Span],
+    numbered: &'h [u32],
+    at: usize,
+}
+
+impl Numbered<'_> {
+    /// The object with pointers that has a number, which is not below any that was asked for before.
+    pub(crate) fn object(&mut self, number: u64) -> Option<Object> {
+        loop {
+            let span = *self.numbered.get(self.at)?;
+            let first = self.spans[span as usize].first_object;
+            let index = u32::try_from(number.checked_sub(first)?).unwrap_or(u32::MAX);
+            if index < self.spans[span as usize].objects {
+                return Some(Object { span, index });
+            }
+            self.at += 1;
+        }
+    }
+}
+
 impl<'m> Heap<'m> {
     /// Copies the heap. The memory of `recycled` is used again: touching new memory takes as long as
     /// the copying itself. Types, which don't change, are read later from `types`.
@@ -162,6 +184,11 @@ impl<'m> Heap<'m> {
         (index < self.spans[span as usize].objects).then_some(Object { span, index })
     }
 
+    /// The objects with pointers, for who asks for them by rising numbers.
+    pub(crate) fn numbered(&self) -> Numbered<'_> {
+        Numbered { spans: &self.spans, numbered: &self.numbered, at: 0 }
+    }
+
     /// Is it known to be free? Only a word that may not be a pointer at all can lead to such a one.
     pub(crate) fn is_free(&self, object: Object) -> bool {
         self.allocated[object.span as usize].is_some_and(|(bits, from)| {
@@ -182,6 +209,20 @@ impl<'m> Heap<'m> {
         let start = usize::try_from(u64::from(object.index) * span.object_size).unwrap_or(usize::MAX);
         let size = usize::try_from(span.object_size).unwrap_or(usize::MAX);
         self.bytes(span).get(start..start.saturating_add(size)).unwrap_or_default()
+    }
+
+    /// Has the processor fetch what [`for_each_pointer`](Self::for_each_pointer) will look at first.
+    pub(crate) fn fetch(&self, object: Object) {
+        let span = self.span(object);
+        let bytes = self.bytes(span);
+        let start = u64::from(object.index) * span.object_size;
+        let bits = match span.shape {
+            Shape::Bits(offset) => offset + start / 64,
+            _ => start,
+        };
+        for at in [start, bits] {
+            std::hint::black_box(usize::try_from(at).ok().and_then(|at| bytes.get(at)).copied());
+        }
     }
 
     /// A word of an object with pointers, by its address.

@@ -90,6 +90,16 @@ pub enum HoldError {
         /// What the kernel said.
         what: String,
     },
+    /// The copy was killed, and did not go.
+    #[error(
+        "process {copy}, the copy of process {pid} that was read, is left behind: it was killed, does nothing any more, and goes when what the kernel waits for (a device, a network file system) answers, or when process {pid} ends"
+    )]
+    Left {
+        /// The process.
+        pid: u32,
+        /// Its copy.
+        copy: u32,
+    },
     /// The process that holds the other one did not do its part.
     #[error("could not hold up process {pid}: {what}")]
     Keeper {

@@ -23,6 +23,9 @@ const LOOK_PART: u32 = 20;
 /// Undoing must succeed: a thread may take this long to be stopped for it, again and again.
 const UNDO: Duration = Duration::from_secs(1);
 const UNDO_ATTEMPTS: u32 = 60;
+/// A copy that was killed may take this long to end: the kernel frees all of its memory meanwhile.
+const END: Duration = Duration::from_secs(10);
+const END_STEP: Duration = Duration::from_millis(1);
 
 /// Its state.
 struct Keeper {
@@ -217,7 +220,13 @@ impl Keeper {
     /// Ends the copy, and has the process forget it.
     fn drop_copy(&mut self) -> Result<(), Failure> {
         let Some(mut copy) = self.copy.take() else { return Ok(()) };
+        let left = Failure::Left { copy: copy.pid.unsigned_abs() };
         copy.kill();
+        if !has_ended(copy.pid, END) {
+            // It is asked for again at our end.
+            self.copy = Some(copy);
+            return Err(left);
+        }
         for _ in 0..UNDO_ATTEMPTS {
             match self.reap(&copy) {
                 // Nobody is left to remember it.
@@ -226,7 +235,7 @@ impl Keeper {
                 Err(_) => std::thread::sleep(Duration::from_millis(5)),
             }
         }
-        Err(Failure::Failed { errno: libc::ECHILD })
+        Err(left)
     }
 
     /// Its parent is the process: only that can take it off the list of processes.
@@ -260,8 +269,21 @@ impl ForkedCopy {
     fn kill(&mut self) {
         if !std::mem::replace(&mut self.is_dead, true) {
             let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid), nix::sys::signal::Signal::SIGKILL);
+        }
+    }
+}
+
+/// Waits until a process has ended that was killed: `false` if it has not in time. One that sleeps where nothing can
+/// interrupt it ends when it is done with that, which may be never.
+fn has_ended(pid: i32, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        match sys::wait(pid, false) {
+            Ok(Some(Event::Ended)) | Err(_) => return true,
             // Stops that were on their way come first.
-            while !matches!(sys::wait(self.pid, true), Ok(Some(Event::Ended)) | Err(_)) {}
+            Ok(Some(Event::Stopped { .. })) => {}
+            Ok(None) if Instant::now() >= deadline => return false,
+            Ok(None) => std::thread::sleep(END_STEP),
         }
     }
 }
@@ -284,4 +306,20 @@ fn peek(connection: &UnixStream) -> io::Result<usize> {
     let mut byte = [0];
     nix::sys::socket::recv(connection.as_raw_fd(), &mut byte, nix::sys::socket::MsgFlags::MSG_PEEK)
         .map_err(io::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_does_not_end_is_not_waited_for_without_end() {
+        let mut process = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
+        let pid = i32::try_from(process.id()).unwrap();
+        assert!(!has_ended(pid, Duration::from_millis(10)));
+        process.kill().unwrap();
+        assert!(has_ended(pid, Duration::from_secs(60)));
+        // It is no longer there to be asked for.
+        assert!(has_ended(pid, Duration::ZERO));
+    }
 }

@@ -44,6 +44,9 @@ pub(crate) enum Failure {
     CopyTooLarge {
         limit: u64,
     },
+    Left {
+        copy: u32,
+    },
     /// The number of the error.
     Fork {
         errno: i32,
@@ -63,6 +66,7 @@ impl Failure {
             Self::Busy { limit } => HoldError::Busy { pid, limit },
             Self::Expired { limit } => HoldError::Expired { pid, limit },
             Self::CopyTooLarge { limit } => HoldError::CopyTooLarge { pid, limit },
+            Self::Left { copy } => HoldError::Left { pid, copy },
             Self::Fork { errno } => HoldError::Fork { pid, what: text(errno) },
             Self::Failed { errno } => HoldError::Keeper { pid, what: text(errno) },
         }
@@ -79,6 +83,7 @@ impl Failure {
             Self::CopyTooLarge { limit } => [6, limit],
             Self::Fork { errno: number } => [7, errno(number)],
             Self::Failed { errno: number } => [8, errno(number)],
+            Self::Left { copy } => [9, copy.into()],
         }
     }
 
@@ -94,6 +99,7 @@ impl Failure {
             6 => Self::CopyTooLarge { limit: value },
             7 => Self::Fork { errno: errno.ok()? },
             8 => Self::Failed { errno: errno.ok()? },
+            9 => Self::Left { copy: u32::try_from(value).ok()? },
             _ => return None,
         })
     }

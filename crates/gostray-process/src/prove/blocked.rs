@@ -25,10 +25,28 @@ pub(crate) enum Wait {
     /// One of these objects, through these `runtime.sudog`.
     On {
         /// Addresses of channels, semaphores or lists of waiters, also within objects.
-        objects: Vec<u64>,
-        sudogs: Vec<u64>,
+        objects: Box<[u64]>,
+        sudogs: Box<[u64]>,
     },
     Unknown,
+}
+
+impl Wait {
+    /// What can wake it.
+    pub(crate) fn objects(&self) -> &[u64] {
+        match self {
+            Self::On { objects, .. } => objects,
+            _ => &[],
+        }
+    }
+
+    /// Its waiters.
+    pub(crate) fn sudogs(&self) -> &[u64] {
+        match self {
+            Self::On { sudogs, .. } => sudogs,
+            _ => &[],
+        }
+    }
 }
 
 /// What the reasons of the runtime stand for, and the function that must have parked it.
@@ -94,11 +112,11 @@ impl<'c, 'm> Waits<'c, 'm> {
     /// What a goroutine waits for, whose reason is `reason` and who stands in `frames`.
     pub(crate) fn of(&self, number: usize, reason: &str, frames: &Frames, sites: &Sites<'_>) -> Wait {
         let goroutine = &self.capture.goroutines[number];
-        if !goroutine.is_parked() || self.capture.on_thread.contains_key(&number) || !frames.is_complete {
+        if !goroutine.is_parked() || self.capture.on_thread.contains_key(&number) || !frames.is_complete() {
             return Wait::Unknown;
         }
         let Some((kind, parkers)) = parked_by(reason) else { return Wait::Unknown };
-        let mut names = frames.frames.iter().take(FRAMES_OF_WAITER).map(|frame| sites.name(frame.site));
+        let mut names = frames.iter().take(FRAMES_OF_WAITER).map(|frame| sites.name(frame.site));
         if names.next() != Some(b"runtime.gopark".as_slice()) || !names.any(|name| parkers.contains(&name)) {
             return Wait::Unknown;
         }
@@ -112,7 +130,10 @@ impl<'c, 'm> Waits<'c, 'm> {
             Kind::Semaphore => self.semaphore(number, frames),
             Kind::Condition => self.condition(number, frames),
         };
-        found.map_or(Wait::Unknown, |(objects, sudogs)| Wait::On { objects, sudogs })
+        found.map_or(Wait::Unknown, |(objects, sudogs)| Wait::On {
+            objects: objects.into_boxed_slice(),
+            sudogs: sudogs.into_boxed_slice(),
+        })
     }
 
     fn field(&self, sudog: u64, field: u64) -> Option<u64> {
@@ -197,8 +218,8 @@ impl<'c, 'm> Waits<'c, 'm> {
 /// The words of the first frames of a goroutine.
 fn words<'s>(stacks: &'s Stacks, number: usize, frames: &Frames) -> impl Iterator<Item = u64> + 's {
     let part = stacks.get(number).and_then(|(start, bytes)| {
-        let first = frames.frames.first()?;
-        let last = frames.frames.get(FRAMES_OF_WAITER - 1).or(frames.frames.last())?;
+        let first = frames.iter().next()?;
+        let last = frames.iter().take(FRAMES_OF_WAITER).next_back()?;
         let at = |address: u64| usize::try_from(address.checked_sub(start)?).ok();
         bytes.get(at(first.sp)?..at(last.end)?.min(bytes.len()))
     });

@@ -255,7 +255,7 @@ impl Holders<'_, '_> {
 
     /// The first function of a goroutine that is not the runtime's or the standard library's.
     fn own_function(&self, number: usize, sites: &Sites<'_>) -> Option<String> {
-        let frames = &self.findings.frames[number].as_ref()?.frames;
+        let frames = self.findings.frames[number].as_ref()?;
         let names = frames.iter().map(|frame| String::from_utf8_lossy(sites.name(frame.site)).into_owned());
         let names: Vec<String> = names.collect();
         let own = names.iter().find(|name| !FunctionName::new(name).is_std());

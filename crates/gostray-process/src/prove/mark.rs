@@ -1,10 +1,9 @@
 //! Marking: from what is known to be reachable to all that is.
 
-use std::collections::VecDeque;
-
 use rustc_hash::FxHashMap;
 
 use crate::heap::{Heap, Object};
+use crate::prove::frontier::Frontier;
 
 /// Where something was reached from first, when it was not another object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -23,75 +22,62 @@ pub(crate) enum Root {
     Foreign(u64),
 }
 
-/// What there is to do when objects are reached, by their addresses.
+/// What there is to do when objects are reached, by their addresses. There are as many as goroutines and their
+/// waiters, so that they are a sorted list: it takes half the memory of a map.
 #[derive(Default)]
-pub(crate) struct Asked {
-    objects: FxHashMap<u64, Entry>,
-    /// Goroutines that something can wake, in chains.
-    wakes: Vec<(u32, u32)>,
-    /// Addresses that something leads to, in chains.
-    leads: Vec<(u64, u32)>,
-}
+pub(crate) struct Asked(Vec<(u64, Then)>);
 
-/// What there is to do for one object; there are as many as goroutines and their waiters.
-#[derive(Clone, Copy)]
-struct Entry {
-    belongs_to: u32,
-    wakes: u32,
-    leads: u32,
+/// What there is to do when an object is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Then {
+    /// It belongs to a goroutine: its contents count only when that may run.
+    BelongsTo(u32),
+    /// Who has it can wake a goroutine.
+    Wakes(u32),
+    /// Who has it can get what lies at an address.
+    LeadsTo(u64),
 }
-
-/// No goroutine, or the end of a chain.
-const NONE: u32 = u32::MAX;
 
 impl Asked {
-    fn entry(&mut self, object: u64) -> &mut Entry {
-        self.objects.entry(object).or_insert(Entry { belongs_to: NONE, wakes: NONE, leads: NONE })
-    }
-
-    /// It belongs to a goroutine: its contents count only when that may run.
-    pub(crate) fn belongs_to(&mut self, object: u64, goroutine: usize) {
-        self.entry(object).belongs_to = u32::try_from(goroutine).unwrap_or(NONE);
-    }
-
-    /// Who has it can wake a goroutine.
-    pub(crate) fn wakes(&mut self, object: u64, goroutine: usize) {
-        let place = u32::try_from(self.wakes.len()).unwrap_or(NONE);
-        let next = std::mem::replace(&mut self.entry(object).wakes, place);
-        self.wakes.push((u32::try_from(goroutine).unwrap_or(NONE), next));
-    }
-
-    /// Who has it can get another object.
-    pub(crate) fn leads_to(&mut self, object: u64, other: u64) {
-        let place = u32::try_from(self.leads.len()).unwrap_or(NONE);
-        let next = std::mem::replace(&mut self.entry(object).leads, place);
-        self.leads.push((other, next));
+    /// Of objects that belong to goroutines, that can wake goroutines, and that lead to an address.
+    pub(crate) fn new(
+        belong: impl Iterator<Item = (u64, usize)>,
+        wake: impl Iterator<Item = (u64, usize)>,
+        lead: impl Iterator<Item = (u64, u64)>,
+    ) -> Self {
+        let number = |goroutine: usize| u32::try_from(goroutine).unwrap_or(u32::MAX);
+        let belong = belong.map(|(object, goroutine)| (object, Then::BelongsTo(number(goroutine))));
+        let wake = wake.map(|(object, goroutine)| (object, Then::Wakes(number(goroutine))));
+        let lead = lead.map(|(object, address)| (object, Then::LeadsTo(address)));
+        let mut asked: Vec<(u64, Then)> = belong.chain(wake).chain(lead).collect();
+        asked.sort_unstable();
+        asked.shrink_to_fit();
+        Self(asked)
     }
 
     pub(crate) fn objects(&self) -> impl Iterator<Item = u64> + '_ {
-        self.objects.keys().copied()
+        self.0.iter().map(|(object, _)| *object)
+    }
+
+    /// What there is to do for an object, its owner first.
+    fn of(&self, object: u64) -> impl Iterator<Item = Then> + '_ {
+        let first = self.0.partition_point(|(other, _)| *other < object);
+        self.0[first..].iter().take_while(move |(other, _)| *other == object).map(|(_, then)| *then)
     }
 
     fn owner(&self, object: u64) -> Option<usize> {
-        self.objects.get(&object).filter(|entry| entry.belongs_to != NONE).map(|entry| entry.belongs_to as usize)
+        self.of(object).find_map(|then| match then {
+            Then::BelongsTo(goroutine) => Some(goroutine as usize),
+            _ => None,
+        })
     }
-}
-
-/// What a chain holds, from a place on.
-fn chain<T: Copy>(of: &[(T, u32)], from: u32) -> impl Iterator<Item = T> + '_ {
-    let mut at = from;
-    std::iter::from_fn(move || {
-        let (value, next) = *of.get(at as usize)?;
-        at = next;
-        Some(value)
-    })
 }
 
 /// Marks objects.
 pub(crate) struct Marker<'c, 'm> {
     heap: &'c Heap<'m>,
     marked: Vec<u64>,
-    queue: VecDeque<Object>,
+    frontier: Frontier<'c, 'm>,
     /// By the address of the object.
     asked: &'c Asked,
     /// Goroutines that have turned out to be reachable since it was asked last.
@@ -168,7 +154,7 @@ impl<'c, 'm> Marker<'c, 'm> {
         Self {
             heap,
             marked: vec![0; words],
-            queue: VecDeque::new(),
+            frontier: Frontier::new(heap),
             asked,
             woken: Vec::new(),
             bytes: 0,
@@ -214,17 +200,22 @@ impl<'c, 'm> Marker<'c, 'm> {
         {
             trail.set(number, from);
         }
-        if asks && let Some(entry) = self.asked.objects.get(&span.address(object.index)) {
-            self.woken.extend(chain(&self.asked.wakes, entry.wakes).map(|goroutine| goroutine as usize));
-            for address in chain(&self.asked.leads, entry.leads) {
-                self.pointer(address, From::Root(Root::WeakPointer));
+        if asks {
+            let asked = self.asked;
+            let mut has_owner = false;
+            for then in asked.of(self.heap.address(object)) {
+                match then {
+                    Then::BelongsTo(_) => has_owner = true,
+                    Then::Wakes(goroutine) => self.woken.push(goroutine as usize),
+                    Then::LeadsTo(address) => self.pointer(address, From::Root(Root::WeakPointer)),
+                }
             }
-            if entry.belongs_to != NONE {
+            if has_owner {
                 return;
             }
         }
         if has_pointers {
-            self.queue.push_back(object);
+            self.frontier.push(object, number);
         }
     }
 
@@ -240,9 +231,18 @@ impl<'c, 'm> Marker<'c, 'm> {
 
     /// Marks until nothing is left to mark.
     pub(crate) fn drain(&mut self) {
-        let nearest_first = self.trail.is_some();
-        while let Some(object) = if nearest_first { self.queue.pop_front() } else { self.queue.pop_back() } {
-            self.contents(object, From::Object(self.heap.number(object)));
+        let heap = self.heap;
+        // What lies near is mostly made together. Only a trail needs what is nearest first.
+        let depth_first = self.trail.is_none();
+        while let Some(mut level) = self.frontier.take() {
+            level.drain(heap, |object| {
+                let mut next = Some(object);
+                while let Some(object) = next {
+                    self.contents(object, From::Object(heap.number(object)));
+                    next = if depth_first { self.frontier.pop() } else { None };
+                }
+            });
+            self.frontier.give_back(level);
         }
     }
 

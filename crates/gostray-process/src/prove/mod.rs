@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `capture` | all that a proof looks at, copied at one moment; `queues`, `threads`, `foreign` are its parts |
 //! | `blocked` | what a goroutine waits for |
-//! | `mark`, `stack` | what is reachable |
+//! | `mark`, `frontier`, `stack` | what is reachable |
 //! | `proof` | who may run again, and so who may not |
 //! | `holders`, `retained` | who keeps the unproven ones, and what only the proven ones keep |
 //! | `policy` | looking without stopping first, and stopping only for what looks like a leak |
@@ -12,6 +12,7 @@
 mod blocked;
 mod capture;
 mod foreign;
+mod frontier;
 mod holders;
 mod mark;
 mod policy;

@@ -35,7 +35,7 @@ const BREATH: Duration = Duration::from_millis(1);
 /// candidate in two of three cases; with two hardly ever.
 const LOOKS: u32 = 2;
 /// What looks unreachable but is not so in one snapshot may be in the next: a word that was left
-/// behind in a register is gone by then.
+/// behind in a register is gone by then. It is worth that only for a kind of which nothing is proven yet.
 const SNAPSHOTS: u32 = 3;
 
 /// How a snapshot is taken.
@@ -201,8 +201,9 @@ impl Prover {
             let unreachable = seen.unreachable(&look.capture, &found, attached, options.min_wait);
             seen.proven.extend(unreachable);
             let alive: BTreeSet<u64> = look.capture.goroutines.iter().map(|goroutine| goroutine.id).collect();
-            let left = candidates.iter().filter(|id| alive.contains(id) && !seen.proven.contains(id)).count() as u64;
-            if left > 0 && attempt < SNAPSHOTS {
+            let left: BTreeSet<u64> =
+                candidates.iter().filter(|id| alive.contains(id) && !seen.proven.contains(id)).copied().collect();
+            if attempt < SNAPSHOTS && has_new_kind(&look.capture, &found, &left, &seen.proven) {
                 drop(found);
                 seen.recycled = look.capture.recycle();
                 continue;
@@ -212,8 +213,8 @@ impl Prover {
             seen.age(&mut snapshot, began);
             snapshot.pause = Some(pause);
             snapshot.note(NoteKind::Source, held.how(pause, attempt));
-            if left > 0 {
-                let text = format!("{} looked unreachable before, and could not be proven", plural(left));
+            if !left.is_empty() {
+                let text = format!("{} looked unreachable before, and could not be proven", plural(left.len() as u64));
                 snapshot.note(NoteKind::Warning, text);
             }
             seen.recycled = look.capture.recycle();
@@ -240,6 +241,16 @@ impl<'m> Look<'m> {
     fn find(&self, attached: &Attached, sites: &mut Sites<'_>, has_trail: bool) -> Findings<'_, 'm> {
         proof::find(&self.capture, &self.questions, attached, sites, has_trail)
     }
+}
+
+/// Is one of these of a kind of which none is proven? Those of a kind stand in the same calls.
+fn has_new_kind(capture: &Capture<'_>, found: &Findings<'_, '_>, ids: &BTreeSet<u64>, proven: &BTreeSet<u64>) -> bool {
+    let kinds = |of: &BTreeSet<u64>| -> BTreeSet<Option<Vec<u32>>> {
+        let goroutines = capture.goroutines.iter().zip(found.frames);
+        let frames = goroutines.filter(|(goroutine, _)| of.contains(&goroutine.id)).map(|(_, frames)| frames.as_ref());
+        frames.map(|frames| Some(frames?.iter().map(|frame| frame.site).collect())).collect()
+    };
+    !ids.is_empty() && !kinds(ids).is_subset(&kinds(proven))
 }
 
 /// Copies the process while it runs; `None` if it never holds still enough to be read.

@@ -58,22 +58,16 @@ pub(crate) fn ask<'m>(capture: &mut Capture<'m>, attached: &Attached, sites: &mu
             None => Wait::Unknown,
         })
         .collect();
-    let mut asked = Asked::default();
     let object = |address: u64| Some(capture.heap.address(capture.heap.object(address)?));
-    for (number, wait) in waits.iter().enumerate().filter(|(_, wait)| **wait != Wait::Unknown) {
-        let sudogs = match wait {
-            Wait::On { objects, sudogs } => {
-                objects.iter().filter_map(|address| object(*address)).for_each(|object| asked.wakes(object, number));
-                sudogs.as_slice()
-            }
-            _ => &[],
-        };
-        let own = std::iter::once(&capture.goroutines[number].address).chain(sudogs);
-        own.filter_map(|address| object(*address)).for_each(|object| asked.belongs_to(object, number));
-    }
-    for (handle, target) in &capture.kept.weak {
-        object(*handle).into_iter().for_each(|handle| asked.leads_to(handle, *target));
-    }
+    let known = || waits.iter().enumerate().filter(|(_, wait)| **wait != Wait::Unknown);
+    let belong = known().flat_map(|(number, wait)| {
+        let own = std::iter::once(&capture.goroutines[number].address).chain(wait.sudogs());
+        own.filter_map(move |address| Some((object(*address)?, number)))
+    });
+    let wake = known()
+        .flat_map(|(number, wait)| wait.objects().iter().filter_map(move |address| Some((object(*address)?, number))));
+    let lead = capture.kept.weak.iter().filter_map(|(handle, target)| Some((object(*handle)?, *target)));
+    let asked = Asked::new(belong, wake, lead);
     asked.objects().for_each(|object| capture.heap.ask_about(object));
     Questions { waits, frames, asked }
 }
@@ -139,11 +133,7 @@ pub(crate) fn defer_fields(layout: &Layout) -> DeferFields {
 /// Marks what the records of a goroutine that may run point to.
 pub(crate) fn wake(marker: &mut Marker<'_, '_>, capture: &Capture<'_>, number: usize, wait: &Wait) {
     let from = From::Root(Root::Goroutine(number));
-    let sudogs = match wait {
-        Wait::On { sudogs, .. } => sudogs.as_slice(),
-        _ => &[],
-    };
-    for address in std::iter::once(&capture.goroutines[number].address).chain(sudogs) {
+    for address in std::iter::once(&capture.goroutines[number].address).chain(wait.sudogs()) {
         if let Some(object) = capture.heap.object(*address) {
             marker.mark(object, from);
             // From the goroutine, not from the lists of the runtime that it is in.

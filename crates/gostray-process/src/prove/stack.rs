@@ -44,7 +44,7 @@ pub(crate) fn mark_stack(
     let from = From::Root(Root::Goroutine(number));
     let Some((start, bytes)) = capture.stacks.get(number) else { return };
     let mut scan = Scan { marker, goroutine, from, start, bytes, inner: Vec::new(), objects: Vec::new() };
-    match frames.filter(|frames| frames.is_complete) {
+    match frames.filter(|frames| frames.is_complete()) {
         Some(frames) => scan.precise(frames, sites, defers, capture),
         None => scan.all(),
     }
@@ -92,7 +92,7 @@ impl Scan<'_, '_, '_> {
 
     fn precise(&mut self, frames: &Frames, sites: &mut Sites<'_>, defers: DeferFields, capture: &Capture<'_>) {
         let (mut was_interrupted, mut had_fault) = (false, false);
-        for frame in &frames.frames {
+        for frame in frames.iter() {
             let site = sites.get(frame.site);
             let (role, args, is_outermost) = (site.role, site.args_size, site.is_outermost);
             if is_outermost {
@@ -105,7 +105,7 @@ impl Scan<'_, '_, '_> {
                 }
                 // Of a frame that a fault stopped the stack objects matter too; all words cover them.
             } else {
-                self.frame(*frame, role, args, sites);
+                self.frame(frame, role, args, sites);
             }
             was_interrupted = role == Role::Interrupts;
             had_fault = role == Role::Fault;

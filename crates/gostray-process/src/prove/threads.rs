@@ -127,11 +127,11 @@ fn on_system_stack(
     let frames = sites.walk(resume, end, from_sp);
     // Below lies what earlier calls left behind. Where C, a signal handler or the kernel stands, nothing
     // tells how much is in use.
-    let used = match frames.frames.last() {
+    let used = match frames.iter().next_back() {
         Some(last) if ENDS.contains(&sites.name(last.site)) => last.sp.saturating_add(RED_ZONE).min(end),
         _ => end,
     };
-    let is_idle = frames.frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
+    let is_idle = frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
     found.unused.extend(unused(thread.sp, if is_idle { used } else { start }, stand.mappings));
     if !is_idle {
         let used = usize::try_from(used - start).unwrap_or(bytes.len()).min(bytes.len());
