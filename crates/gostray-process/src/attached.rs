@@ -4,6 +4,7 @@ use crate::error::ProcessError;
 use crate::globals::Globals;
 use crate::goroutine::{Fields, Goroutine};
 use crate::image::Image;
+use crate::layout::{Layout, Source};
 use crate::live::Live;
 use crate::machine::Machine;
 use crate::memory::{Memory, word};
@@ -37,7 +38,7 @@ impl Attached {
 
     fn read(process: &dyn Process) -> Result<(Image, Globals), ProcessError> {
         let subject = process.subject();
-        let image = Image::find(process, &subject, &process.executable()?)?;
+        let image = Image::find(process, &subject, &process.executable()?, &|| process.executable_file())?;
         if image.machine != Machine::Amd64 {
             let what = format!("it is an {} program, whose stacks this version can't walk", image.machine.name());
             return Err(ProcessError::Unsupported { subject, what });
@@ -52,6 +53,18 @@ impl Attached {
 
     pub(crate) fn memory(&self) -> &dyn Memory {
         self.process.as_ref()
+    }
+
+    /// Refuses where too little is known of the release to prove anything.
+    pub(crate) fn can_prove(&self) -> Result<(), ProcessError> {
+        match self.image.layout.source {
+            Source::Table { .. } => Ok(()),
+            Source::Dwarf => Err(ProcessError::OnlyListed {
+                subject: self.process.subject(),
+                version: self.image.build.go_version.clone(),
+                known: Layout::releases(),
+            }),
+        }
     }
 
     /// The error that something does not look as it should.

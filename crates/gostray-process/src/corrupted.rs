@@ -109,7 +109,7 @@ fn damaged_memory_is_refused_or_read_but_never_harms_us() {
                 Err(_) => refused += 1,
             }
             // An image that is damaged itself.
-            if let Ok(image) = Image::find(&memory, &Subject::Process(0), &mappings) {
+            if let Ok(image) = Image::find(&memory, &Subject::Process(0), &mappings, &|| None) {
                 let _ = Globals::find(&memory, &image);
                 let _ = HeapGlobals::find(&memory, &image);
                 let mut sites = crate::site::Sites::new(&image, &memory);

@@ -67,6 +67,18 @@ pub enum ProcessError {
         /// What is not supported.
         what: String,
     },
+    /// Its goroutines can be listed, and no more.
+    #[error(
+        "nothing can be proven of {subject}: it was built with {version}, and this version knows only of Go {known} what the collector keeps where; `gostray inspect` lists its goroutines"
+    )]
+    OnlyListed {
+        /// The process.
+        subject: Subject,
+        /// Its Go release.
+        version: String,
+        /// The releases of which enough is known.
+        known: String,
+    },
     /// What the layout says is not what is found there.
     #[error(
         "the memory of {subject} is not laid out as Go {version} should be ({what}): nothing is shown rather than something wrong"

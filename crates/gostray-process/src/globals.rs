@@ -158,7 +158,8 @@ mod tests {
             let file = std::fs::read(&executable).unwrap();
             let recorded = Recorded::of_file(&file);
             let image =
-                Image::find(&recorded, &crate::error::Subject::Process(0), &recorded.mappings().unwrap()).unwrap();
+                Image::find(&recorded, &crate::error::Subject::Process(0), &recorded.mappings().unwrap(), &|| None)
+                    .unwrap();
             assert_eq!((image.machine, &image.build.go_version[2..]), (machine, *release));
             let object = object::File::parse(&*file).unwrap();
             let address = |name: &str| object.symbols().find(|s| s.name() == Ok(name)).map(|symbol| symbol.address());

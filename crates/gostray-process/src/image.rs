@@ -1,6 +1,7 @@
 //! The Go image in a process's memory: its version, its modules, its function tables. Found from
 //! memory alone, so that stripped, position-independent and deleted binaries are no different.
 
+use std::fs::File;
 use std::ops::Range;
 
 use memchr::memmem;
@@ -13,8 +14,9 @@ use crate::machine::Machine;
 use crate::memory::{Memory, half, word};
 use crate::pclntab::Functions;
 
-/// The magic of the function table of Go 1.20 and later, with the two bytes of padding behind it.
-const MAGIC: [u8; 6] = [0xf1, 0xff, 0xff, 0xff, 0, 0];
+/// The magic of the function table, with the two bytes of padding behind it: of Go 1.20 and later, and of Go 1.18
+/// and 1.19.
+const MAGICS: [[u8; 6]; 2] = [[0xf1, 0xff, 0xff, 0xff, 0, 0], [0xf0, 0xff, 0xff, 0xff, 0, 0]];
 /// Memory is searched in pieces of this size.
 const PIECE: u64 = 4 << 20;
 /// More modules than a program with plugins has.
@@ -40,15 +42,26 @@ pub(crate) struct Module {
 }
 
 impl Image {
-    /// Finds it in the mappings of an executable.
-    pub(crate) fn find(memory: &dyn Memory, subject: &Subject, mappings: &[Mapping]) -> Result<Self, ProcessError> {
+    /// Finds it in the mappings of an executable. Its file is asked for only if no table has its layout.
+    pub(crate) fn find(
+        memory: &dyn Memory,
+        subject: &Subject,
+        mappings: &[Mapping],
+        executable: &dyn Fn() -> Option<File>,
+    ) -> Result<Self, ProcessError> {
         let not_go = |what| ProcessError::NotGo { subject: subject.clone(), what };
         let machine = machine(memory, subject, mappings)?;
         let build = buildinfo::find(memory, mappings)?
             .ok_or_else(|| not_go("it holds no Go build information (gccgo, TinyGo or another language)"))?;
-        let layout = Layout::of(&build.go_version, machine).ok_or_else(|| ProcessError::Unsupported {
+        let layout = Layout::of(&build.go_version, machine)
+            .map_or_else(|| Layout::of_program(&build.go_version, executable()), Ok);
+        let layout = layout.map_err(|why| ProcessError::Unsupported {
             subject: subject.clone(),
-            what: format!("it was built with {}, and this version knows Go {}", build.go_version, Layout::releases()),
+            what: format!(
+                "it was built with {}, and this version knows Go {}; its own DWARF could tell where things lie, but {why}",
+                build.go_version,
+                Layout::releases()
+            ),
         })?;
         let table =
             find_function_table(memory, machine, mappings)?.ok_or_else(|| not_go("it holds no Go function table"))?;
@@ -144,7 +157,7 @@ fn find_function_table(
     machine: Machine,
     mappings: &[Mapping],
 ) -> Result<Option<u64>, ProcessError> {
-    Ok(search(memory, mappings, &MAGIC, 8, |address| {
+    let is_table = |address| {
         let header = memory.bytes(address, 72).ok()?;
         let (count, parts) = (word(&header, 8), [32, 40, 48, 56, 64].map(|at| word(&header, at)));
         let is_header = header[6..8] == machine.quantum_and_word()
@@ -153,7 +166,8 @@ fn find_function_table(
             && parts.is_sorted_by(|a, b| a < b)
             && parts[4] < 1 << 33;
         is_header.then_some(address)
-    }))
+    };
+    Ok(MAGICS.iter().find_map(|magic| search(memory, mappings, magic, 8, is_table)))
 }
 
 /// The module data is where the address of the function table stands with a function count that fits.

@@ -14,7 +14,7 @@
 //! | `corefile` | a core: its segments, its threads, and the executable for what it lacks |
 //! | `machine` | what differs between processors |
 //! | `buildinfo`, `image`, `pclntab`, `stackmap`, `types` | the Go image: release, module data, functions, files, lines, inlined calls, pointers of frames, types |
-//! | `layout` | where the fields of the runtime's structures lie; generated from DWARF, validated before use |
+//! | `layout`, `dwarf` | where the fields of the runtime's structures lie; generated from DWARF, or from the program's own, validated before use |
 //! | `globals` | variables of the runtime, by code that refers to them and by their shape |
 //! | `goroutine`, `labels`, `site`, `standing`, `unwind` | a goroutine's record, its labels, where it stands and its frames |
 //! | `attached`, `listing`, `take` | all of it → a snapshot |
@@ -36,6 +36,7 @@ mod buildinfo;
 mod corefile;
 #[cfg(test)]
 mod corrupted;
+mod dwarf;
 mod error;
 mod globals;
 mod goroutine;
@@ -66,6 +67,7 @@ mod unwind;
 
 pub use buildinfo::BuildInfo;
 pub use corefile::CoreFile;
+pub use dwarf::{DwarfError, RuntimeLayout};
 pub use error::{ProcessError, Subject};
 pub use hold::HoldError;
 pub use processes::{GoProcess, processes};

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::attached::Attached;
 use crate::goroutine::Goroutine;
+use crate::layout::Source;
 use crate::site::Frames;
 use crate::unwind::Unwinder;
 
@@ -79,13 +80,19 @@ impl<'a> Listing<'a> {
         for (kind, count, what) in notes.into_iter().filter(|(_, count, _)| *count > 0) {
             snapshot.note(kind, format!("{} {what}", plural(count)));
         }
-        let layout = &self.attached.image.layout;
-        if !layout.is_exact {
-            let text = format!(
-                "the layout of Go {} stands in for that of {}; it was checked",
-                layout.release, self.attached.image.build.go_version
-            );
-            snapshot.note(NoteKind::Source, text);
+        let version = &self.attached.image.build.go_version;
+        match self.attached.image.layout.source {
+            Source::Table { is_exact: true, .. } => {}
+            Source::Table { release, .. } => snapshot.note(
+                NoteKind::Source,
+                format!("the layout of Go {release} stands in for that of {version}; it was checked"),
+            ),
+            Source::Dwarf => snapshot.note(
+                NoteKind::Warning,
+                format!(
+                    "this version does not know {version}: the program's own DWARF told where things lie, and it was checked"
+                ),
+            ),
         }
         snapshot
     }

@@ -116,6 +116,7 @@ impl CoreFile {
             return Err(ProcessError::Core { file: self.path.clone(), what });
         }
         let attached = &self.attached;
+        attached.can_prove()?;
         let proven = HeapGlobals::find(attached.memory(), &attached.image).and_then(|globals| {
             prove::at_rest(attached.memory(), attached, &globals, &self.threads, Listing::new(attached))
         });

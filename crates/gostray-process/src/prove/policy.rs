@@ -130,6 +130,7 @@ impl Prover {
         // It is forked while we are small: what we have then is what it has.
         let hold = Hold::start(pid)?;
         let attached = Attached::open(pid)?;
+        attached.can_prove()?;
         let globals = HeapGlobals::find(attached.memory(), &attached.image).map_err(|what| attached.misfit(what))?;
         Ok(Self { attached, globals, hold, seen: Seen::default() })
     }
