@@ -96,6 +96,13 @@ impl Address {
         url
     }
 
+    /// Where all profiles are, up to and with the last slash, and what is sent with each request besides `debug`. Both may
+    /// hold credentials: never show them.
+    #[must_use]
+    pub fn parts(&self) -> (&Url, Option<&str>) {
+        (&self.base, self.query.as_deref())
+    }
+
     /// Is the target this machine?
     pub(crate) fn is_loopback(&self) -> bool {
         let host = self.host();

@@ -34,6 +34,7 @@ pub mod store;
 mod target;
 pub mod watch;
 
+pub use http::ListenAddress;
 pub use serve::{Options, ServeError, check, serve};
 pub use target::{Access, Target, TargetId};
 

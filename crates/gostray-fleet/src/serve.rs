@@ -27,7 +27,7 @@ pub struct Options {
     /// Endpoints, without a configuration.
     pub targets: Vec<String>,
     /// Where to listen, whatever the configuration says.
-    pub listen: Option<SocketAddr>,
+    pub listen: Option<http::ListenAddress>,
     /// Where to keep what was seen, whatever the configuration says.
     pub storage: Option<PathBuf>,
     /// The gostray program: it proves in processes of its own.
@@ -61,7 +61,7 @@ pub fn check(options: &Options) -> Result<Config, ConfigError> {
         None if options.targets.is_empty() => Config::local()?,
         None => Config::from_targets(&options.targets)?,
     };
-    config.web.access(options.listen, &config.base).map_err(ConfigError::Wrong)?;
+    config.web.access(options.listen.as_ref(), &config.base).map_err(ConfigError::Wrong)?;
     Ok(config)
 }
 
@@ -77,7 +77,8 @@ pub async fn serve(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let config = check(&options)?;
-    let (listen, authentication) = config.web.access(options.listen, &config.base).map_err(ConfigError::Wrong)?;
+    let (listen, authentication) =
+        config.web.access(options.listen.as_ref(), &config.base).map_err(ConfigError::Wrong)?;
     let folder = options.storage.clone().unwrap_or_else(|| {
         config.base.join(config.storage.path.clone().unwrap_or_else(|| PathBuf::from("gostray-data")))
     });
@@ -104,11 +105,10 @@ pub async fn serve(
             .await
             .map_err(|error| StoreError::Other { path: folder.display().to_string(), reason: error.to_string() })??
     };
-    let external_url = config
-        .web
-        .external_url
-        .clone()
-        .unwrap_or_else(|| format!("{}://{}", if listen.tls.is_some() { "https" } else { "http" }, listen.address));
+    let external_url = config.web.external_url.clone().unwrap_or_else(|| {
+        let scheme = if listen.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", listen.address.host_and_port())
+    });
 
     // A thread of its own: it blocks, and what it keeps for days stays together in memory rather than between what
     // a pool of threads gave back.

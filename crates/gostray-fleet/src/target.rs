@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use url::Url;
 
 /// The identity of a target: a hash of its job and labels, the same after a restart of gostray.
@@ -55,6 +56,8 @@ pub struct Access {
     pub ca_file: Option<PathBuf>,
     /// A client certificate and its key, PEM.
     pub client_certificate: Option<(PathBuf, PathBuf)>,
+    /// The name that a certificate must be for, where it is not that of the URL.
+    pub server_name: Option<String>,
     /// Take any certificate.
     pub insecure_skip_verify: bool,
     /// Follow redirects within the host (`follow_redirects`, default `false` in gostray).
@@ -113,6 +116,22 @@ impl fmt::Debug for Secret {
         match self {
             Self::Inline(_) => f.write_str("<secret>"),
             Self::File(path) => write!(f, "<secret in {}>", path.display()),
+        }
+    }
+}
+
+impl Authorization {
+    /// The value of the header, with what its file says now.
+    ///
+    /// # Errors
+    /// If that file can't be read.
+    pub fn header(&self) -> std::io::Result<String> {
+        match self {
+            Self::Token { scheme, secret } => Ok(format!("{scheme} {}", secret.read()?)),
+            Self::Basic { username, password } => {
+                let pair = format!("{username}:{}", password.read()?);
+                Ok(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+            }
         }
     }
 }

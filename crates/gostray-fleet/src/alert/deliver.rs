@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use base64::Engine as _;
-use reqwest::{Client, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, StatusCode, redirect};
 use tokio::sync::watch;
 
 use crate::Millis;
@@ -12,8 +11,7 @@ use crate::alert::message::Message;
 use crate::alert::outbox::{Delivery, Outbox};
 use crate::alert::payload::{self, Post};
 use crate::alert::{Channel, Receiver};
-use crate::scrape::now;
-use crate::target::Authorization;
+use crate::scrape::{Clients, now};
 use crate::watch::Leak;
 
 /// How long one attempt may take.
@@ -39,13 +37,7 @@ pub async fn run(
     external_url: String,
     mut end: watch::Receiver<bool>,
 ) {
-    let client = match client() {
-        Ok(client) => client,
-        Err(error) => {
-            tracing::error!(%error, "nobody can be told of leaks");
-            return;
-        }
-    };
+    let clients = Clients::with(client);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut quiet_until: HashMap<String, Millis> = HashMap::new();
@@ -65,29 +57,25 @@ pub async fn run(
             tracing::error!(%error, "what is to be told can't be noted: it is tried again");
             continue;
         }
-        resend(&client, &outbox, &current, &external_url, &mut quiet_until).await;
+        resend(&clients, &outbox, &current, &external_url, &mut quiet_until).await;
         for (receiver, deliveries) in outbox.due(now()) {
             if quiet_until.get(&receiver.name).is_some_and(|until| *until > now()) {
                 continue;
             }
             quiet_until.insert(receiver.name.clone(), now() + receiver.channel.pause());
-            attempt(&client, &mut outbox, &receiver, &deliveries, &current, &external_url).await;
+            attempt(&clients, &mut outbox, &receiver, &deliveries, &current, &external_url).await;
         }
     }
 }
 
-fn client() -> reqwest::Result<Client> {
-    gostray_endpoint::prepare_tls();
-    Client::builder()
-        .user_agent(concat!("gostray/", env!("CARGO_PKG_VERSION")))
-        .redirect(redirect::Policy::none())
-        .timeout(LONGEST)
-        .build()
+/// Unlike a target, a receiver may be behind the proxy of the environment.
+fn client() -> ClientBuilder {
+    Client::builder().redirect(redirect::Policy::none()).timeout(LONGEST)
 }
 
 /// Sends Alertmanagers all that fires, as their API wants it, and for a while what is over.
 async fn resend(
-    client: &Client,
+    clients: &Clients,
     outbox: &Outbox,
     leaks: &[Leak],
     external_url: &str,
@@ -113,7 +101,7 @@ async fn resend(
         quiet_until.retain(|other, _| !other.starts_with(&format!("{}\n", receiver.name)));
         let pause = Millis::try_from(resend.as_millis()).unwrap_or(60_000);
         let sent = match payload::post(receiver, &messages, false, external_url, now) {
-            Ok(post) => send(client, receiver, &post).await,
+            Ok(post) => send(clients, receiver, &post).await,
             Err(error) => Err(Failure { what: error.to_string(), wait: None }),
         };
         if let Err(failure) = sent {
@@ -126,7 +114,7 @@ async fn resend(
 }
 
 async fn attempt(
-    client: &Client,
+    clients: &Clients,
     outbox: &mut Outbox,
     receiver: &Receiver,
     deliveries: &[Delivery],
@@ -148,7 +136,7 @@ async fn attempt(
         return;
     }
     let sent = match payload::post(receiver, &messages, is_repeat, external_url, now()) {
-        Ok(post) => send(client, receiver, &post).await,
+        Ok(post) => send(clients, receiver, &post).await,
         Err(error) => Err(Failure { what: format!("a secret can't be read: {error}"), wait: None }),
     };
     let noted = tokio::task::block_in_place(|| match &sent {
@@ -164,20 +152,14 @@ async fn attempt(
     }
 }
 
-async fn send(client: &Client, receiver: &Receiver, post: &Post) -> Result<(), Failure> {
+async fn send(clients: &Clients, receiver: &Receiver, post: &Post) -> Result<(), Failure> {
     let failed = |what: String| Failure { what, wait: None };
+    let client = clients.of(&receiver.access).map_err(|error| failed(error.to_string()))?;
     let mut request = client.post(&post.url).header("Idempotency-Key", &post.key).json(&post.body);
-    match &receiver.authorization {
-        None => {}
-        Some(Authorization::Token { scheme, secret }) => {
-            let secret = secret.read().map_err(|error| failed(format!("credentials: {error}")))?;
-            request = request.header("Authorization", format!("{scheme} {secret}"));
-        }
-        Some(Authorization::Basic { username, password }) => {
-            let password = password.read().map_err(|error| failed(format!("password: {error}")))?;
-            let pair = base64::engine::general_purpose::STANDARD.encode(format!("{username}:{password}"));
-            request = request.header("Authorization", format!("Basic {pair}"));
-        }
+    if let Some(authorization) = &receiver.access.authorization {
+        let value =
+            authorization.header().map_err(|error| failed(format!("the credentials can't be read: {error}")))?;
+        request = request.header("Authorization", value);
     }
     let mut response = request.send().await.map_err(|error| failed(error.without_url().to_string()))?;
     let status = response.status();

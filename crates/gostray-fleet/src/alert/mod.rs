@@ -19,9 +19,10 @@ mod message;
 mod outbox;
 mod payload;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::target::{Authorization, Secret};
+use crate::target::{Access, Secret};
 
 pub use deliver::run;
 pub use message::Message;
@@ -34,8 +35,8 @@ pub struct Receiver {
     pub name: String,
     /// Where. That of a chat's robot is itself a secret.
     pub url: Secret,
-    /// What goes into the `Authorization` header.
-    pub authorization: Option<Authorization>,
+    /// How it is reached; shared by the receivers of an entry.
+    pub access: Arc<Access>,
     /// Tell also when a leak is over.
     pub send_resolved: bool,
     /// How it wants to be told.

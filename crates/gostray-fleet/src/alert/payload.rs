@@ -281,7 +281,7 @@ mod tests {
         let receiver = Receiver {
             name: "x".to_owned(),
             url: Secret::Inline("http://x/hook?token=1".to_owned()),
-            authorization: None,
+            access: std::sync::Arc::default(),
             send_resolved: true,
             channel,
         };

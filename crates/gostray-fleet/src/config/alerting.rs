@@ -1,14 +1,15 @@
 //! Who is told of leaks.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::alert::{Channel, Receiver};
 use crate::config::jobs::StaticConfig;
-use crate::config::values::{AuthorizationConfig, BasicAuthConfig, authorization, secret};
-use crate::target::Secret;
+use crate::config::values::{AuthorizationConfig, BasicAuthConfig, TlsConfig, access, secret};
+use crate::target::{Access, Secret};
 
 /// `alerting`.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,6 +39,7 @@ pub struct AlertmanagerConfig {
     api_version: Option<String>,
     authorization: Option<AuthorizationConfig>,
     basic_auth: Option<BasicAuthConfig>,
+    tls_config: Option<TlsConfig>,
 }
 
 fn http() -> String {
@@ -50,6 +52,7 @@ fn http() -> String {
 pub struct HttpConfig {
     authorization: Option<AuthorizationConfig>,
     basic_auth: Option<BasicAuthConfig>,
+    tls_config: Option<TlsConfig>,
 }
 
 /// Somebody who is told.
@@ -124,15 +127,28 @@ macro_rules! hidden {
 }
 hidden!(WebhookConfig, SlackConfig, PagerdutyConfig, SignedConfig);
 
+impl AlertmanagerConfig {
+    fn access(&self, base: &Path) -> Result<Arc<Access>, String> {
+        access(self.authorization.as_ref(), self.basic_auth.as_ref(), self.tls_config.as_ref(), base).map(Arc::new)
+    }
+}
+
+impl HttpConfig {
+    fn access(&self, base: &Path) -> Result<Arc<Access>, String> {
+        access(self.authorization.as_ref(), self.basic_auth.as_ref(), self.tls_config.as_ref(), base).map(Arc::new)
+    }
+}
+
 impl Alerting {
     /// All receivers.
     pub(super) fn receivers(&self, base: &Path, errors: &mut Vec<String>) -> Vec<Receiver> {
         let mut all: Vec<Receiver> = Vec::new();
         for (at, own) in self.alertmanagers.iter().enumerate() {
             let mut wrong = |what: String| errors.push(format!("alerting.alertmanagers[{at}]: {what}"));
-            let auth = authorization(own.authorization.as_ref(), own.basic_auth.as_ref(), base)
-                .map_err(&mut wrong)
-                .unwrap_or_default();
+            let access = own.access(base).map_err(&mut wrong).unwrap_or_default();
+            if !matches!(own.scheme.as_str(), "http" | "https") {
+                wrong(format!("scheme {:?}: http or https", own.scheme));
+            }
             if own.api_version.as_deref().is_some_and(|version| version != "v2") {
                 wrong("api_version: gostray speaks v2".to_owned());
             }
@@ -141,7 +157,7 @@ impl Alerting {
                 all.push(Receiver {
                     name: format!("alertmanager {target}"),
                     url: Secret::Inline(url),
-                    authorization: auth.clone(),
+                    access: access.clone(),
                     send_resolved: true,
                     channel: Channel::Alertmanager { resend: Duration::from_secs(60) },
                 });
@@ -164,8 +180,7 @@ impl ReceiverConfig {
     fn add(&self, base: &Path, all: &mut Vec<Receiver>, errors: &mut Vec<String>) {
         // What is wrong must not become a message without credentials, or unsigned.
         for own in &self.webhook_configs {
-            let http = &own.http_config;
-            if let Err(why) = authorization(http.authorization.as_ref(), http.basic_auth.as_ref(), base) {
+            if let Err(why) = own.http_config.access(base) {
                 errors.push(format!("alerting, receiver {:?}: {why}", self.name));
             }
         }
@@ -193,11 +208,10 @@ impl ReceiverConfig {
             let Some(url) = needed(secret(own.url.as_ref(), own.url_file.as_ref(), base, "url"), "url") else {
                 continue;
             };
-            let auth = authorization(own.http_config.authorization.as_ref(), own.http_config.basic_auth.as_ref(), base);
             all.push(Receiver {
                 name: name("webhook", at),
                 url,
-                authorization: auth.unwrap_or_default(),
+                access: own.http_config.access(base).unwrap_or_default(),
                 send_resolved: own.send_resolved.unwrap_or(true),
                 channel: Channel::Webhook { receiver: self.name.clone() },
             });
@@ -208,7 +222,7 @@ impl ReceiverConfig {
             all.push(Receiver {
                 name: name("slack", at),
                 url,
-                authorization: None,
+                access: Arc::default(),
                 send_resolved: own.send_resolved.unwrap_or(false),
                 channel: Channel::Slack { channel: own.channel.clone() },
             });
@@ -220,7 +234,7 @@ impl ReceiverConfig {
             all.push(Receiver {
                 name: name("pagerduty", at),
                 url: Secret::Inline(url),
-                authorization: None,
+                access: Arc::default(),
                 send_resolved: own.send_resolved.unwrap_or(true),
                 channel: Channel::PagerDuty { routing_key },
             });
@@ -236,7 +250,7 @@ impl ReceiverConfig {
                 all.push(Receiver {
                     name: name(kind, at),
                     url,
-                    authorization: None,
+                    access: Arc::default(),
                     send_resolved: own.send_resolved.unwrap_or(true),
                     channel: match kind {
                         "feishu" => Channel::Feishu { secret: signs },

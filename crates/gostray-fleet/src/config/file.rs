@@ -1,8 +1,10 @@
 //! The text of the configuration → [`Config`], and what is wrong with it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use gostray_endpoint::Address;
 use serde::Deserialize;
 
 use crate::alert::Receiver;
@@ -11,6 +13,7 @@ use crate::config::jobs::{Checked, Job, LocalProcesses, StaticConfig};
 use crate::config::sources::{Source, SourceConfig};
 use crate::config::values::Span;
 use crate::config::web::Web;
+use crate::discovery::PROFILE_PATH;
 use crate::store::sqlite;
 
 /// Bytes of a configuration.
@@ -24,7 +27,7 @@ pub struct Config {
     /// What holds for all.
     pub global: Global,
     /// Jobs.
-    pub jobs: Vec<Checked>,
+    pub jobs: Vec<Arc<Checked>>,
     /// Where and for how long samples are kept.
     pub storage: Storage,
     /// How the fleet is watched.
@@ -144,28 +147,19 @@ impl Config {
     /// If a target is none.
     pub fn from_targets(targets: &[String]) -> Result<Self, ConfigError> {
         let mut errors = Vec::new();
+        let mut groups = Vec::new();
         for target in targets {
-            if let Err(error) = target.parse::<gostray_endpoint::Address>() {
-                errors.push(format!("{target}: {error}"));
+            match target.parse::<Address>().map_err(|error| error.to_string()).and_then(|address| group(&address)) {
+                Ok(group) => groups.push(group),
+                // What stands before an @ may be a password.
+                Err(what) => errors.push(format!("{}: {what}", target.rsplit('@').next().unwrap_or_default())),
             }
         }
         if !errors.is_empty() {
             return Err(ConfigError::Wrong(errors));
         }
         let global = Global { scrape_interval: Some(Span(Duration::from_secs(10))), ..Global::default() };
-        // What they belong to is not known: each is a service of its own.
-        let groups: Vec<_> = targets
-            .iter()
-            .map(|target| {
-                let name = target.parse::<gostray_endpoint::Address>().map(|address| address.to_string());
-                let name = name.unwrap_or_default();
-                let name = name.trim_start_matches("http://").trim_start_matches("https://");
-                let name = name.trim_end_matches("/debug/pprof/");
-                serde_json::json!({ "targets": [target], "labels": { "service_name": name } })
-            })
-            .collect();
-        let job = serde_json::json!({ "job_name": "targets", "static_configs": groups });
-        Self::of_job(job, global)
+        Self::of_job(serde_json::json!({ "job_name": "targets", "static_configs": groups }), global)
     }
 
     /// What `gostray serve` watches without anything: the Go processes of this machine.
@@ -196,8 +190,11 @@ impl Config {
                 errors.push(format!("scrape_configs: there are two jobs named {:?}", job.job_name));
             }
         }
-        let jobs =
-            file.scrape_configs.into_iter().filter_map(|job| job.check(&file.global, base, &mut errors)).collect();
+        let jobs = file
+            .scrape_configs
+            .into_iter()
+            .filter_map(|job| job.check(&file.global, base, &mut errors).map(Arc::new))
+            .collect();
         let receivers = file.alerting.receivers(base, &mut errors);
         let sources = file.sources.into_iter().filter_map(|source| source.check(base, &mut errors)).collect();
         if let Err(wrong) = file.web.access(None, base) {
@@ -264,8 +261,9 @@ impl Config {
     /// Targets of all jobs that are written down, for tests and messages.
     #[must_use]
     pub fn static_targets(&self) -> usize {
-        let of_job =
-            |job: &Checked| job.job.static_configs.iter().map(|one: &StaticConfig| one.targets.len()).sum::<usize>();
+        let of_job = |job: &Arc<Checked>| {
+            job.job.static_configs.iter().map(|one: &StaticConfig| one.targets.len()).sum::<usize>()
+        };
         self.jobs.iter().map(of_job).sum()
     }
 
@@ -279,6 +277,27 @@ impl Config {
 /// So long, where time goes by so much faster.
 fn faster(span: Duration, time_scale: f64) -> Duration {
     span.div_f64(time_scale).max(Duration::from_millis(1))
+}
+
+/// An address of the command line. What it belongs to is not known: each is a service of its own.
+fn group(address: &Address) -> Result<serde_json::Value, String> {
+    let (base, query) = address.parts();
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err("credentials don't belong on a command line: write a configuration with basic_auth".to_owned());
+    }
+    let host = base.host_str().unwrap_or_default();
+    let host = format!("{host}:{}", base.port_or_known_default().unwrap_or_default());
+    let path = base.path().trim_end_matches('/');
+    let service = format!("{host}{}", path.strip_suffix("/debug/pprof").unwrap_or(path));
+    let mut labels = serde_json::json!({
+        "service_name": service,
+        "__scheme__": base.scheme(),
+        PROFILE_PATH: format!("{path}/goroutine"),
+    });
+    for (name, value) in url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        labels[format!("__param_{name}")] = value.into();
+    }
+    Ok(serde_json::json!({ "targets": [host], "labels": labels }))
 }
 
 /// The library's message; where a key is unknown, with the nearest right one.
@@ -316,6 +335,8 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::discovery::targets_of;
+    use crate::target::Place;
 
     fn wrong(text: &str) -> String {
         Config::parse(text, Path::new(".")).expect_err("it is wrong").to_string()
@@ -380,6 +401,27 @@ mod tests {
         assert_eq!(Config::from_targets(&["localhost:6060".to_owned()]).expect("a target").static_targets(), 1);
         assert!(Config::local().expect("this machine").watches_processes());
         assert!(Config::from_targets(&["localhost".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn a_target_of_the_command_line_may_be_a_whole_url() {
+        let places = |target: &str| {
+            let config = Config::from_targets(&[target.to_owned()]).expect(target);
+            let (targets, errors) = targets_of(&config.jobs[0], &config.jobs[0].job.static_configs[0]);
+            assert!(errors.is_empty(), "{errors:?}");
+            let Place::Url(url) = &targets[0].place else { unreachable!("it is no process") };
+            (url.to_string(), targets[0].service().to_owned())
+        };
+        let is = |url: &str, service: &str| (url.to_owned(), service.to_owned());
+        assert_eq!(places(":6060"), is("http://localhost:6060/debug/pprof/", "localhost:6060"));
+        assert_eq!(
+            places("https://shop/api/debug/pprof/goroutine?debug=1&token=x%20y"),
+            is("https://shop/api/debug/pprof/?token=x+y", "shop:443/api")
+        );
+        assert_eq!(places("[::1]:6060/pprof/goroutine"), is("http://[::1]:6060/pprof/", "[::1]:6060/pprof"));
+        let told =
+            Config::from_targets(&["http://ann:s3cret@shop:1/".to_owned()]).expect_err("credentials").to_string();
+        assert!(told.contains("basic_auth") && !told.contains("s3cret"), "{told}");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::de::{self, Deserialize, Deserializer};
 
-use crate::target::{Authorization, Secret};
+use crate::target::{Access, Authorization, Secret};
 
 /// A duration: `30s`, `1m`, `1h30m`, `1d`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +48,34 @@ impl Span {
             total = number.checked_mul(millis).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
         }
         if text.is_empty() { Err(wrong()) } else { Ok(Self(Duration::from_millis(total))) }
+    }
+}
+
+/// As Prometheus writes it; years and weeks only where nothing is left over.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0.as_millis();
+        if rest == 0 {
+            return f.write_str("0s");
+        }
+        for (unit, millis, is_exact) in [
+            ("y", 31_536_000_000, true),
+            ("w", 604_800_000, true),
+            ("d", 86_400_000, false),
+            ("h", 3_600_000, false),
+            ("m", 60_000, false),
+            ("s", 1_000, false),
+            ("ms", 1, false),
+        ] {
+            if is_exact && !rest.is_multiple_of(millis) {
+                continue;
+            }
+            if rest >= millis {
+                write!(f, "{}{unit}", rest / millis)?;
+                rest %= millis;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -124,8 +152,48 @@ impl fmt::Debug for BasicAuthConfig {
     }
 }
 
+/// `tls_config`.
+#[derive(Debug, Clone, Default, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsConfig {
+    ca_file: Option<PathBuf>,
+    cert_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    server_name: Option<String>,
+    #[serde(default)]
+    insecure_skip_verify: bool,
+}
+
+/// How somebody is reached.
+pub(super) fn access(
+    token: Option<&AuthorizationConfig>,
+    basic: Option<&BasicAuthConfig>,
+    tls: Option<&TlsConfig>,
+    base: &Path,
+) -> Result<Access, String> {
+    let authorization = authorization(token, basic, base)?;
+    let Some(tls) = tls else { return Ok(Access { authorization, ..Access::default() }) };
+    let client_certificate = match (&tls.cert_file, &tls.key_file) {
+        (Some(cert), Some(key)) => Some((base.join(cert), base.join(key))),
+        (None, None) => None,
+        _ => return Err("tls_config: cert_file and key_file belong together".to_owned()),
+    };
+    let is_name = |name: &str| rustls::pki_types::ServerName::try_from(name).is_ok();
+    if tls.server_name.as_deref().is_some_and(|name| !is_name(name)) {
+        return Err("tls_config: server_name is no name of a host".to_owned());
+    }
+    Ok(Access {
+        authorization,
+        ca_file: tls.ca_file.as_ref().map(|file| base.join(file)),
+        client_certificate,
+        server_name: tls.server_name.clone(),
+        insecure_skip_verify: tls.insecure_skip_verify,
+        ..Access::default()
+    })
+}
+
 /// What goes into the `Authorization` header.
-pub(super) fn authorization(
+fn authorization(
     authorization: Option<&AuthorizationConfig>,
     basic: Option<&BasicAuthConfig>,
     base: &Path,
@@ -160,6 +228,11 @@ mod tests {
             [("30s", 30_000), ("1m", 60_000), ("1h30m", 5_400_000), ("1d", 86_400_000), ("250ms", 250), ("0", 0)]
         {
             assert_eq!(Span::parse(text), Ok(Span(Duration::from_millis(millis))), "{text}");
+        }
+        for (text, written) in
+            [("60s", "1m"), ("90m", "1h30m"), ("14d", "2w"), ("15d", "15d"), ("0", "0s"), ("1500ms", "1s500ms")]
+        {
+            assert_eq!(Span::parse(text).map(|span| span.to_string()), Ok(written.to_owned()));
         }
         for text in ["", "1", "m", "1x", "30m1h", "1m1m", "-1s", "1 m", "99999999999999999999s"] {
             assert!(Span::parse(text).is_err(), "{text}");

@@ -1,20 +1,19 @@
 //! Where it listens, and who may look.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::config::values::secret;
-use crate::http::{Authentication, Listen, Role, Tls};
+use crate::http::{Authentication, Listen, ListenAddress, Role, Tls};
 
 /// `web`.
 #[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Web {
     /// Where it listens (`127.0.0.1:7117`).
-    pub listen_address: Option<SocketAddr>,
+    pub listen_address: Option<ListenAddress>,
     /// How others reach it: links in alerts begin with it.
     pub external_url: Option<String>,
     tls_server_config: Option<TlsServer>,
@@ -85,10 +84,9 @@ impl Web {
     ///
     /// # Errors
     /// If a token can't be read, a hash is none, or others could look without showing who they are.
-    pub fn access(&self, listen: Option<SocketAddr>, base: &Path) -> Result<(Listen, Authentication), Vec<String>> {
+    pub fn access(&self, listen: Option<&ListenAddress>, base: &Path) -> Result<(Listen, Authentication), Vec<String>> {
         let mut errors = Vec::new();
-        let default = SocketAddr::from(([127, 0, 0, 1], 7117));
-        let address = listen.or(self.listen_address).unwrap_or(default);
+        let address = listen.or(self.listen_address.as_ref()).cloned().unwrap_or_default();
         let role = |name: &String| self.roles.get(name).copied().unwrap_or_default().into();
         for (name, hash) in &self.basic_auth_users {
             if !is_bcrypt(hash) {
@@ -114,7 +112,7 @@ impl Web {
         }
         let users = self.basic_auth_users.iter().map(|(name, hash)| (name.clone(), hash.clone(), role(name)));
         let authentication = Authentication::new(users, tokens);
-        if !address.ip().is_loopback() && !authentication.is_on() {
+        if !address.is_loopback() && !authentication.is_on() {
             errors.push(format!(
                 "it would listen at {address} for everybody: dumps hold secrets. Add web.basic_auth_users or web.bearer_tokens, or listen on 127.0.0.1"
             ));

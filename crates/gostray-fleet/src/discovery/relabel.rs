@@ -6,6 +6,7 @@ use md5::{Digest as _, Md5};
 use regex::Regex;
 
 use crate::config::RelabelConfig;
+use crate::discovery::regexp;
 
 /// Labels of a target.
 pub type Labels = BTreeMap<String, String>;
@@ -57,37 +58,15 @@ impl Rule {
             "uppercase" => Action::Uppercase,
             other => return Err(format!("unknown action {other:?}")),
         };
-        let needs_target = matches!(
-            action,
-            Action::Replace
-                | Action::HashMod
-                | Action::Lowercase
-                | Action::Uppercase
-                | Action::KeepEqual
-                | Action::DropEqual
-        );
-        let target = config.target_label.clone().unwrap_or_default();
-        if needs_target && target.is_empty() {
-            return Err("this action needs a target_label".to_owned());
-        }
-        if action == Action::HashMod && config.modulus.unwrap_or(0) == 0 {
-            return Err("hashmod needs a modulus".to_owned());
-        }
-        if !needs_target && !target.is_empty() && action != Action::LabelMap {
-            return Err("this action has no target_label".to_owned());
-        }
-        if matches!(action, Action::LabelDrop | Action::LabelKeep) && !config.source_labels.is_empty() {
-            return Err("this action needs a regex only".to_owned());
-        }
-        // As Prometheus: from beginning to end, and `.` also matches line breaks.
-        let pattern = config.regex.as_deref().unwrap_or("(.*)");
-        let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|error| format!("regex: {error}"))?;
+        check(config, action)?;
+        let regex =
+            regexp::anchored(config.regex.as_deref().unwrap_or("(.*)")).map_err(|error| format!("regex: {error}"))?;
         Ok(Self {
             sources: config.source_labels.clone(),
             separator: config.separator.clone().unwrap_or_else(|| ";".to_owned()),
             regex,
-            target,
-            replacement: expandable(config.replacement.as_deref().unwrap_or("$1")),
+            target: config.target_label.clone().unwrap_or_default(),
+            replacement: config.replacement.clone().unwrap_or_else(|| "$1".to_owned()),
             modulus: config.modulus.unwrap_or(0),
             action,
         })
@@ -120,14 +99,11 @@ impl Rule {
             }
             Action::Replace => {
                 let Some(found) = self.regex.captures(&value) else { return Some(labels) };
-                let mut target = String::new();
-                found.expand(&expandable(&self.target), &mut target);
+                let target = regexp::expand(&self.target, &found);
                 if !is_label(&target) {
                     return Some(labels);
                 }
-                let mut replaced = String::new();
-                found.expand(&self.replacement, &mut replaced);
-                set(&mut labels, &target, replaced);
+                set(&mut labels, &target, regexp::expand(&self.replacement, &found));
             }
             Action::Lowercase => set(&mut labels, &self.target, value.to_lowercase()),
             Action::Uppercase => set(&mut labels, &self.target, value.to_uppercase()),
@@ -142,9 +118,7 @@ impl Rule {
                     .iter()
                     .filter_map(|(name, value)| {
                         let found = self.regex.captures(name)?;
-                        let mut to = String::new();
-                        found.expand(&self.replacement, &mut to);
-                        Some((to, value.clone()))
+                        Some((regexp::expand(&self.replacement, &found), value.clone()))
                     })
                     .collect();
                 for (name, value) in mapped {
@@ -165,33 +139,46 @@ impl PartialEq for Rule {
     }
 }
 
-/// `$1a` is group `1` and an `a` for Go, and group `1a` for Rust: names end where Go's do.
-fn expandable(replacement: &str) -> String {
-    let mut out = String::new();
-    let mut rest = replacement;
-    while let Some(at) = rest.find('$') {
-        out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        if rest.starts_with('$') {
-            out.push_str("$$");
-            rest = &rest[1..];
-            continue;
+/// Refuses what Prometheus refuses.
+fn check(config: &RelabelConfig, action: Action) -> Result<(), String> {
+    use Action::{DropEqual, HashMod, KeepEqual, LabelDrop, LabelKeep, LabelMap, Lowercase, Replace, Uppercase};
+    let target = config.target_label.as_deref().unwrap_or_default();
+    let has_replacement = config.replacement.as_deref().is_some_and(|replacement| replacement != "$1");
+    let has_separator = config.separator.as_deref().is_some_and(|separator| separator != ";");
+    let has_modulus = config.modulus.unwrap_or(0) != 0;
+    if matches!(action, Replace | HashMod | Lowercase | Uppercase | KeepEqual | DropEqual) {
+        if target.is_empty() {
+            return Err("this action needs a target_label".to_owned());
         }
-        if rest.starts_with('{') {
-            out.push('$');
-            continue;
+        if !is_label(target) && !(action == Replace && target.contains('$')) {
+            return Err(format!("{target:?} is no name of a label"));
         }
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
-        if end == 0 {
-            // Go leaves out what is no name.
-            out.push_str("$$");
-            continue;
-        }
-        out.push_str(&format!("${{{}}}", &rest[..end]));
-        rest = &rest[end..];
     }
-    out.push_str(rest);
-    out
+    match action {
+        HashMod if !has_modulus => Err("hashmod needs a modulus".to_owned()),
+        Lowercase | Uppercase if has_replacement => Err("this action has no replacement".to_owned()),
+        LabelMap if !is_label(&config.replacement.as_deref().unwrap_or("$1").replace(['$', '{', '}'], "_")) => {
+            Err("labelmap needs a replacement that gives names of labels".to_owned())
+        }
+        KeepEqual | DropEqual
+            if config.regex.as_deref().is_some_and(|regex| regex != "(.*)")
+                || has_modulus
+                || has_separator
+                || has_replacement =>
+        {
+            Err("this action needs source_labels and target_label only".to_owned())
+        }
+        LabelDrop | LabelKeep
+            if !config.source_labels.is_empty()
+                || !target.is_empty()
+                || has_modulus
+                || has_separator
+                || has_replacement =>
+        {
+            Err("this action needs a regex only".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Is it a name that a label may have?
@@ -245,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn takes_what_prometheus_takes() {
+        // What an action has no use for is passed over.
+        assert!(run("{source_labels: [a], regex: x, action: keep, target_label: b}", &[("a", "x")]).is_some());
+        assert!(run("{source_labels: [a], regex: 80, action: Keep}", &[("a", "80")]).is_some());
+    }
+
+    #[test]
     fn hashes_as_prometheus_does() {
         // Of Prometheus's own tests.
         let after = run("{source_labels: [c], target_label: d, action: hashmod, modulus: 1000}", &[("c", "baz")]);
@@ -269,6 +263,11 @@ mod tests {
             "{action: hashmod, target_label: x}",
             "{action: replace}",
             "{regex: '(', target_label: x}",
+            "{action: keepequal, source_labels: [a], target_label: b, regex: x}",
+            "{action: lowercase, source_labels: [a], target_label: b, replacement: x}",
+            "{action: labeldrop, regex: x, target_label: b}",
+            "{action: labelmap, regex: x, replacement: 'a b'}",
+            "{action: replace, target_label: 'a b'}",
         ] {
             let config: RelabelConfig = serde_saphyr::from_str(yaml).expect("a step");
             assert!(Rule::new(&config).is_err(), "{yaml}");

@@ -8,6 +8,7 @@ mod auth;
 mod error;
 mod extract;
 mod headers;
+mod listen;
 mod metrics;
 mod server;
 mod ui;
@@ -18,6 +19,7 @@ use tokio::sync::{Mutex, Notify, mpsc, watch};
 
 pub use api::openapi;
 pub use auth::{Authentication, Role, User};
+pub use listen::ListenAddress;
 pub use server::{Listen, ServeError, Tls, serve};
 
 use crate::Millis;

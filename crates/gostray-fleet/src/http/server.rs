@@ -13,7 +13,7 @@ use axum_server::tls_rustls::RustlsConfig;
 use tower_http::compression::CompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use crate::http::{App, api, auth, headers, metrics, ui};
+use crate::http::{App, ListenAddress, api, auth, headers, metrics, ui};
 
 /// How long one request may take: a snapshot of a large target takes long.
 const LONGEST: Duration = Duration::from_secs(90);
@@ -26,7 +26,7 @@ const GRACE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Listen {
     /// The address.
-    pub address: SocketAddr,
+    pub address: ListenAddress,
     /// With TLS, if so.
     pub tls: Option<Tls>,
 }
@@ -50,7 +50,7 @@ pub enum ServeError {
     #[error("can't listen at {address} ({reason}): choose another address (--listen, or web.listen_address)")]
     Listen {
         /// The address.
-        address: SocketAddr,
+        address: ListenAddress,
         /// What the system says.
         reason: String,
     },
@@ -93,8 +93,9 @@ pub async fn serve(
     ready: impl FnOnce(SocketAddr),
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    let cant = |error: &std::io::Error| ServeError::Listen { address: listen.address, reason: error.to_string() };
-    let listener = std::net::TcpListener::bind(listen.address).map_err(|error| cant(&error))?;
+    let cant =
+        |error: &std::io::Error| ServeError::Listen { address: listen.address.clone(), reason: error.to_string() };
+    let listener = std::net::TcpListener::bind(listen.address.addresses()).map_err(|error| cant(&error))?;
     listener.set_nonblocking(true).map_err(|error| cant(&error))?;
     let address = listener.local_addr().map_err(|error| cant(&error))?;
     let tls = match &listen.tls {

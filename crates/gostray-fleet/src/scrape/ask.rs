@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
 use gostray_endpoint::{Address, AddressError, EndpointError, FORCE_ABOVE, Options, Session};
 use gostray_model::Snapshot;
 use gostray_process::ProcessError;
@@ -14,9 +12,10 @@ use gostray_profile::Limits;
 use tokio::io::AsyncReadExt as _;
 
 use crate::discovery::guard;
-use crate::scrape::client::{ClientError, Clients};
+use crate::scrape::client::Clients;
 use crate::scrape::proof::{self, InMemory, Proof};
-use crate::target::{Access, Authorization, Place, Target};
+use crate::scrape::tls::ClientError;
+use crate::target::{Access, Place, Target};
 
 /// Bytes of a profile once it is inflated.
 const MAX_INFLATED: u64 = 64 << 20;
@@ -71,10 +70,8 @@ pub enum AskError {
     #[error("gostray prove: {0}")]
     Prove(String),
     /// A file with a secret.
-    #[error("the {what} can't be read ({reason}): check the file")]
+    #[error("the credentials can't be read ({reason}): check their file")]
     Secret {
-        /// What it holds.
-        what: &'static str,
         /// What the system says.
         reason: String,
     },
@@ -244,17 +241,8 @@ impl Asker {
 }
 
 /// The `Authorization` header, with what its file says now.
-fn header(access: &Arc<Access>) -> Result<Option<(String, String)>, AskError> {
-    let read = |what, secret: &crate::target::Secret| {
-        secret.read().map_err(|error| AskError::Secret { what, reason: error.to_string() })
-    };
-    let value = match &access.authorization {
-        None => return Ok(None),
-        Some(Authorization::Token { scheme, secret }) => format!("{scheme} {}", read("credentials", secret)?),
-        Some(Authorization::Basic { username, password }) => {
-            let pair = format!("{username}:{}", read("password", password)?);
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-        }
-    };
+fn header(access: &Access) -> Result<Option<(String, String)>, AskError> {
+    let Some(authorization) = &access.authorization else { return Ok(None) };
+    let value = authorization.header().map_err(|error| AskError::Secret { reason: error.to_string() })?;
     Ok(Some(("Authorization".to_owned(), value)))
 }

@@ -13,6 +13,7 @@ mod observation;
 mod proof;
 mod rhythm;
 mod run;
+mod tls;
 
 pub use ask::{Answer, Ask, AskError, Asker};
 pub use budget::Budget;

@@ -1,10 +1,10 @@
 //! The command lines of what watches a fleet.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use gostray_fleet::ListenAddress;
 
 use super::parse_duration;
 
@@ -27,9 +27,9 @@ pub(crate) struct Serve {
     /// Say whether the configuration is any good, and end
     #[arg(long, requires = "config")]
     pub(crate) check_config: bool,
-    /// Where to listen [default: 127.0.0.1:7117, or what the configuration says]
+    /// Where to listen; `:7117` is all interfaces [default: 127.0.0.1:7117, or what the configuration says]
     #[arg(long, value_name = "ADDRESS")]
-    pub(crate) listen: Option<SocketAddr>,
+    pub(crate) listen: Option<ListenAddress>,
     /// Where to keep what was seen [default: gostray-data, or what the configuration says]
     #[arg(long, value_name = "DIR")]
     pub(crate) storage: Option<PathBuf>,

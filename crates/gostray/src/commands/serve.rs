@@ -17,7 +17,7 @@ pub(crate) fn run(args: &Serve) -> anyhow::Result<Exit> {
     let options = Options {
         config: args.config.clone(),
         targets: args.targets.clone(),
-        listen: args.listen,
+        listen: args.listen.clone(),
         storage: args.storage.clone(),
         program: std::env::current_exe().ok(),
         time_scale: args.time_scale,

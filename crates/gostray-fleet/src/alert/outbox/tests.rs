@@ -27,7 +27,7 @@ fn leak(state: LeakState) -> Leak {
 
 fn receiver(channel: Channel) -> Receiver {
     let url = Secret::Inline("http://127.0.0.1:1/".to_owned());
-    Receiver { name: "ops".to_owned(), url, authorization: None, send_resolved: true, channel }
+    Receiver { name: "ops".to_owned(), url, access: Arc::default(), send_resolved: true, channel }
 }
 
 struct Fixture {

@@ -14,7 +14,6 @@ use crate::http::App;
 use crate::http::api::blocking;
 use crate::http::api::show::{EvidenceJson, FrameJson, InstanceSummary, OfInstance};
 use crate::http::error::ApiError;
-use crate::http::extract::Path;
 use crate::scrape::now;
 use crate::store::{Stack, StackId};
 use crate::watch::leak_id;

@@ -11,6 +11,7 @@ mod services;
 mod show;
 mod snapshots;
 mod status;
+mod targets;
 
 use axum::Json;
 use axum::extract::State;
@@ -46,6 +47,7 @@ fn described() -> (axum::Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(services::list))
         .routes(routes!(services::one))
         .routes(routes!(services::discovery))
+        .routes(routes!(targets::list))
         .routes(routes!(instances::list))
         .routes(routes!(instances::one))
         .routes(routes!(snapshots::stored, snapshots::taken_now))

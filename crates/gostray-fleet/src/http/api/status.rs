@@ -46,9 +46,9 @@ pub(crate) async fn status(State(app): State<App>, Extension(user): Extension<Us
     let size = blocking(move || Ok(samples.size())).await?;
     let discovery: Vec<String> = {
         let status = app.discovery.borrow();
-        let failed = status.iter().filter_map(|sd| {
-            let error = sd.error.as_ref()?;
-            Some(format!("{} of job {:?} gives no new targets: {error}", sd.mechanism, sd.job))
+        let failed = status.iter().flat_map(|sd| {
+            let of = format!("{} of job {:?} gives no new targets", sd.mechanism, sd.job.job.job_name);
+            sd.errors.iter().take(5).map(move |error| format!("{of}: {error}"))
         });
         failed.chain(status.iter().flat_map(|sd| sd.wrong.iter().take(5).cloned())).collect()
     };
