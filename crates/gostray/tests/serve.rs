@@ -3,11 +3,11 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that fails says where")]
 
-mod serving;
+mod served;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use gostray_toolchain::{Request, Toolchain};
 use serde_json::Value;
 
-use serving::*;
+use served::*;
 
 /// The demo's shop, which leaks, with some customers.
 struct Shop {
@@ -287,24 +287,6 @@ fn others_must_show_who_they_are() {
     assert!(!said.contains("fedcba9876543210"), "no secret is logged");
 }
 
-/// A target that answers with whatever it likes.
-fn hostile(answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let answer = Arc::new(answer);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            let answer = answer.clone();
-            std::thread::spawn(move || {
-                let mut asked = [0; 2048];
-                let _ = stream.read(&mut asked);
-                answer(&mut stream);
-            });
-        }
-    });
-    port
-}
-
 #[test]
 fn hostile_targets_are_bounded_and_said_and_the_others_go_on() {
     let shop = shop();
@@ -378,13 +360,11 @@ fn hostile_targets_are_bounded_and_said_and_the_others_go_on() {
 
 #[test]
 fn real_prometheus_and_alertmanager_take_what_they_are_given() {
-    let find = |name: &str| {
-        let path = std::env::var_os("PATH").unwrap_or_default();
-        std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
-    };
-    let (Some(prometheus), Some(promtool), Some(alertmanager)) =
-        (find("prometheus"), find("promtool"), find("prometheus-alertmanager").or_else(|| find("alertmanager")))
-    else {
+    let (Some(prometheus), Some(promtool), Some(alertmanager)) = (
+        installed("prometheus"),
+        installed("promtool"),
+        installed("prometheus-alertmanager").or_else(|| installed("alertmanager")),
+    ) else {
         eprintln!("SKIPPED: prometheus, promtool and alertmanager are not installed here");
         return;
     };
@@ -473,10 +453,6 @@ fn real_prometheus_and_alertmanager_take_what_they_are_given() {
     until("the rule fires", || {
         query(r#"ALERTS{alertname="GoroutineLeakProven",alertstate="firing"}"#).filter(|found| *found > 0)
     });
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[test]

@@ -5,7 +5,7 @@
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test that fails says where")]
 
-mod serving;
+mod served;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -19,7 +19,7 @@ use std::time::Duration;
 use gostray_toolchain::{Request, Toolchain};
 use rand::{Rng as _, SeedableRng as _};
 
-use serving::*;
+use served::*;
 
 /// Leaks of different kinds that the program can have.
 const LEAKS: usize = 30;

@@ -1,4 +1,4 @@
-//! Runs `gostray serve` and what it talks to.
+//! A gostray that serves, and whoever it talks to.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::fs;
@@ -13,7 +13,6 @@ use serde_json::Value;
 /// What must come true is waited for so long at most.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Ends with the test.
 pub(crate) struct Running(pub(crate) Child);
 
 impl Drop for Running {
@@ -168,4 +167,32 @@ pub(crate) fn hook_with(take: impl Fn(String, Value) + Send + 'static) -> u16 {
         }
     });
     port
+}
+
+/// A target that answers with whatever it likes.
+pub(crate) fn hostile(answer: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = Arc::new(answer);
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || {
+                let mut asked = [0; 2048];
+                let _ = stream.read(&mut asked);
+                answer(&mut stream);
+            });
+        }
+    });
+    port
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A program of the system.
+pub(crate) fn installed(name: &str) -> Option<std::path::PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
