@@ -150,7 +150,7 @@ fn check(config: &RelabelConfig, action: Action) -> Result<(), String> {
         if target.is_empty() {
             return Err("this action needs a target_label".to_owned());
         }
-        if !is_label(target) && !(action == Replace && target.contains('$')) {
+        if !(is_label(target) || action == Replace && target.contains('$')) {
             return Err(format!("{target:?} is no name of a label"));
         }
     }

@@ -6,7 +6,7 @@ use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 use crate::discovery::fetch::said;
-use crate::target::{Access, Authorization, Secret};
+use crate::target::{Access, Authorization};
 
 /// Which API.
 #[derive(Debug, Clone)]
@@ -61,11 +61,11 @@ fn at(url: &str, access: &Access) -> Result<Config, String> {
     }
     match &access.authorization {
         None => {}
-        // Read again while it runs.
-        Some(Authorization::Token { secret: Secret::File(path), .. }) => {
-            who.token_file = Some(path.display().to_string());
+        // kube reads a file again while it runs, but takes no line break at its end, which most have.
+        Some(Authorization::Token { secret, .. }) => {
+            let token = secret.read().map_err(|error| format!("the credentials can't be read: {error}"))?;
+            who.token = Some(token.into());
         }
-        Some(Authorization::Token { secret: Secret::Inline(token), .. }) => who.token = Some(token.clone().into()),
         Some(Authorization::Basic { username, password }) => {
             who.username = Some(username.clone());
             let password = password.read().map_err(|error| format!("the password can't be read: {error}"))?;
