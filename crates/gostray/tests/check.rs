@@ -43,8 +43,15 @@ fn module(files: &[(&str, &str)]) -> tempfile::TempDir {
     folder
 }
 
-fn gostray(folder: &Path, args: &[&str]) -> Output {
+/// Keeps nothing from one run to the next.
+fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+    command.env("GOSTRAYCACHE", "off");
+    command
+}
+
+fn gostray(folder: &Path, args: &[&str]) -> Output {
+    let mut command = program();
     command.args(args).current_dir(folder).env_remove("GITHUB_STEP_SUMMARY").output().unwrap()
 }
 
@@ -151,7 +158,7 @@ fn sarif_fits_its_schema_and_what_github_takes() {
 fn the_summary_of_a_job_is_appended() {
     let folder = module(&[("shop.go", LEAKY)]);
     let summary = folder.path().join("summary.md");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+    let mut command = program();
     command.args(["check", "--format", "github"]).current_dir(folder.path());
     command.env("GITHUB_STEP_SUMMARY", &summary).output().unwrap();
     assert!(fs::read_to_string(summary).unwrap().contains("GS101 early-return-send"));
@@ -324,7 +331,7 @@ fn broken_code_is_said_and_the_rest_is_checked() {
 fn the_same_input_gives_the_same_bytes_whatever_the_number_of_threads() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/scenarios");
     let run = |threads: &str| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
+        let mut command = program();
         command.args(["check", "--hygiene", "--format", "jsonl"]).current_dir(&fixtures);
         command.env("RAYON_NUM_THREADS", threads).output().unwrap().stdout
     };
@@ -407,7 +414,7 @@ fn a_tool_of_go_vet_that_gets_nonsense_says_so() {
 #[test]
 fn watching_looks_again_when_the_source_changes() {
     let folder = module(&[("shop.go", LEAKY)]);
-    let mut child = Command::new(env!("CARGO_BIN_EXE_gostray"))
+    let mut child = program()
         .args(["check", "--watch", "--format", "concise"])
         .current_dir(folder.path())
         .stdout(std::process::Stdio::piped())

@@ -39,7 +39,13 @@ fn scenarios() -> Vec<(u32, String)> {
 
 fn check(folder: &Path, args: &[&str]) -> serde_json::Value {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gostray"));
-    let output = command.args(["check", "--format", "json"]).args(args).current_dir(folder).output().unwrap();
+    let output = command
+        .env("GOSTRAYCACHE", "off")
+        .args(["check", "--format", "json"])
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .unwrap();
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)))
 }
 

@@ -313,6 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::zombie_processes, reason = "it is what is tested that waits for it")]
     fn who_does_not_end_is_not_waited_for_without_end() {
         let mut process = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
         let pid = i32::try_from(process.id()).unwrap();

@@ -28,7 +28,7 @@ impl From<Output> for Run {
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(GOSTRAY);
     // From the folder of the data, so that names in outputs are the same everywhere.
-    command.args(args).current_dir(folder()).env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8");
+    command.args(args).current_dir(folder()).env_remove("NO_COLOR").env("LC_ALL", "C.UTF-8").env("GOSTRAYCACHE", "off");
     command
 }
 
