@@ -80,6 +80,15 @@ fn causes(json: &serde_json::Value) -> Vec<(String, u64)> {
     findings.map(|f| (f["rule"].as_str().unwrap().to_owned(), f["line"].as_u64().unwrap())).collect()
 }
 
+/// The scenarios that show while they run, by name: `s01_…`.
+fn seen() -> Vec<String> {
+    let names = fs::read_dir(scenarios()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap());
+    let is_one = |name: &String| name.as_bytes().get(1).is_some_and(u8::is_ascii_digit);
+    let mut names: Vec<String> = names.filter(|name| is_one(name) && !NOT_SEEN.contains(&&name[..3])).collect();
+    names.sort();
+    names
+}
+
 /// What the source says is the cause: `// want GS101`.
 fn wanted(file: &Path) -> Vec<(String, u64)> {
     let text = fs::read_to_string(file).unwrap();
@@ -95,11 +104,8 @@ fn wanted(file: &Path) -> Vec<(String, u64)> {
 #[test]
 fn every_leak_that_shows_while_it_runs_is_explained() {
     let (go, folder) = (go(), tempfile::tempdir().unwrap());
-    let mut names: Vec<String> =
-        fs::read_dir(scenarios()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap()).collect();
-    names.sort();
     let (mut table, mut failed) = (Vec::new(), false);
-    for name in names.iter().filter(|name| name.starts_with('s') && !NOT_SEEN.contains(&&name[..3])) {
+    for name in &seen() {
         let source = scenarios().join(name).join("leaky");
         let executable = folder.path().join(name);
         // Without symbols, as programs are in production.
@@ -158,10 +164,7 @@ fn tests_are_not_blamed_for_a_service() {
 fn the_fix_that_is_proposed_ends_the_leak() {
     let go = go();
     let (mut table, mut failed) = (Vec::new(), false);
-    let mut names: Vec<String> =
-        fs::read_dir(scenarios()).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap()).collect();
-    names.sort();
-    for name in names.iter().filter(|name| name.starts_with('s') && !NOT_SEEN.contains(&&name[..3])) {
+    for name in &seen() {
         let folder = tempfile::tempdir().unwrap();
         for file in ["go.mod", "go.sum"] {
             fs::copy(scenarios().join(file), folder.path().join(file)).unwrap();

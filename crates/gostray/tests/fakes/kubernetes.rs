@@ -20,7 +20,7 @@ struct State {
     events: Mutex<Vec<Event>>,
     happened: Condvar,
     is_up: Arc<AtomicBool>,
-    /// Versions up to this one can't be watched from any more.
+    /// Watches up to this one, in the order they came, are told that what they know is too old.
     forgotten: Mutex<u64>,
     watches: Mutex<u64>,
 }
@@ -70,10 +70,9 @@ impl Kubernetes {
         self.state.happened.notify_all();
     }
 
-    /// It forgets what was before: watches end with 410, and so do those that want to go on from there.
+    /// It forgets what was before: watches end with 410, and all has to be listed again.
     pub(crate) fn forget(&self) {
-        let now = self.state.events.lock().unwrap().len() as u64;
-        *self.state.forgotten.lock().unwrap() = now;
+        *self.state.forgotten.lock().unwrap() = self.watches();
         self.state.happened.notify_all();
     }
 
@@ -156,7 +155,11 @@ impl State {
     }
 
     fn watch(&self, request: &Request, is_wanted: impl Fn(&Value) -> bool, stream: &mut TcpStream) {
-        *self.watches.lock().unwrap() += 1;
+        let own = {
+            let mut watches = self.watches.lock().unwrap();
+            *watches += 1;
+            *watches
+        };
         let mut at: usize = request.get("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or(0);
         let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
         let mut is_good = stream.write_all(head.as_bytes()).is_ok();
@@ -166,7 +169,7 @@ impl State {
         };
         let mut events = self.events.lock().unwrap();
         while is_good && self.is_up.load(Ordering::SeqCst) {
-            if (at as u64) < *self.forgotten.lock().unwrap() {
+            if own <= *self.forgotten.lock().unwrap() {
                 let gone = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
                     "code": 410, "reason": "Expired", "message": "too old resource version"});
                 send(&json!({"type": "ERROR", "object": gone}));

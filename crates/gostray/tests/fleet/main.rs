@@ -43,7 +43,6 @@ struct Plan<'a> {
     hours: f64,
     /// How much faster than in life time goes by.
     time_scale: f64,
-    with_profiles: bool,
 }
 
 /// A service of the fleet.
@@ -130,7 +129,7 @@ fn watch(plan: &Plan<'_>, services: &mut [Service]) -> Vec<Told> {
         .iter()
         .map(|service| (service.name.clone(), service.instances.iter().map(|one| one.port).collect()))
         .collect();
-    let server = Server::start(folder.path(), &ports, plan.time_scale, plan.with_profiles);
+    let server = Server::start(folder.path(), &ports, plan.time_scale);
     let clock = Clock { began: Instant::now(), hour: Duration::from_secs_f64(3600.0 / plan.time_scale) };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let mut events = Vec::new();
@@ -167,10 +166,6 @@ fn watch(plan: &Plan<'_>, services: &mut [Service]) -> Vec<Told> {
         }
         std::thread::sleep(Duration::from_millis(200));
     }
-    let status = server.get("/api/v1/status");
-    println!("status: {status}");
-    let said = server.said.lock().unwrap();
-    println!("the server logged {} lines; the last: {:?}", said.len(), said.last());
     told
 }
 
@@ -199,7 +194,7 @@ fn run(plan: &Plan<'_>) {
     let go = Toolchain::find(Request::Any, &mut |_| {}).unwrap();
     let hour = Duration::from_secs_f64(3600.0 / plan.time_scale);
     let names = names();
-    let (mut rows, mut failed) = (Vec::new(), Vec::new());
+    let mut failed = Vec::new();
     for (wave, scenarios) in plan.scenarios.chunks(plan.at_once).enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let (mut programs, mut kinds) = (Vec::new(), Vec::new());
@@ -229,6 +224,7 @@ fn run(plan: &Plan<'_>) {
                 Service::start(name, leaks, builds, uses, hour, plan.instances)
             })
             .collect();
+        let mut rows = Vec::new();
         let told = watch(plan, &mut services);
         for (service, told) in services.iter().zip(told) {
             let found = match (service.leaks, told.own.as_slice()) {
@@ -259,7 +255,6 @@ fn leaks_of_a_few_programs_are_told_from_the_life_of_healthy_ones() {
         instances: 2,
         hours: 30.0,
         time_scale: 900.0,
-        with_profiles: false,
     });
 }
 
@@ -267,15 +262,7 @@ fn leaks_of_a_few_programs_are_told_from_the_life_of_healthy_ones() {
 #[ignore = "takes half an hour"]
 fn leaks_of_all_programs_are_told_from_the_life_of_healthy_ones() {
     let scenarios = visible(|uses| !matches!(uses, Uses::InBursts(_)));
-    run(&Plan {
-        scenarios: &scenarios,
-        shapes: &SHAPES,
-        at_once: 11,
-        instances: 3,
-        hours: 72.0,
-        time_scale: 600.0,
-        with_profiles: false,
-    });
+    run(&Plan { scenarios: &scenarios, shapes: &SHAPES, at_once: 11, instances: 3, hours: 72.0, time_scale: 600.0 });
 }
 
 /// Until enough incidents have passed, they might be anything.
@@ -283,15 +270,7 @@ fn leaks_of_all_programs_are_told_from_the_life_of_healthy_ones() {
 #[ignore = "takes ten minutes"]
 fn leaks_in_incidents_alone_are_found_within_days() {
     let scenarios = visible(|uses| matches!(uses, Uses::InBursts(_)));
-    run(&Plan {
-        scenarios: &scenarios,
-        shapes: &SHAPES,
-        at_once: 11,
-        instances: 3,
-        hours: 144.0,
-        time_scale: 900.0,
-        with_profiles: false,
-    });
+    run(&Plan { scenarios: &scenarios, shapes: &SHAPES, at_once: 11, instances: 3, hours: 144.0, time_scale: 900.0 });
 }
 
 /// The scenarios that a running service can show, and that are used like this.
