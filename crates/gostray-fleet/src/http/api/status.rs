@@ -19,14 +19,14 @@ pub(crate) struct Status {
     role: Role,
     user: String,
     authentication: bool,
-    targets: Targets,
+    targets: TargetCounts,
     store: Store,
     /// What is not as it should be.
     warnings: Vec<String>,
 }
 
 #[derive(Serialize, ToSchema)]
-struct Targets {
+struct TargetCounts {
     total: usize,
     up: usize,
     down: usize,
@@ -61,7 +61,7 @@ pub(crate) async fn status(State(app): State<App>, Extension(user): Extension<Us
         role: user.role,
         user: user.name,
         authentication: app.authentication.is_on(),
-        targets: Targets { total: state.targets.len(), up, down },
+        targets: TargetCounts { total: state.targets.len(), up, down },
         store: Store {
             bytes: size.as_ref().map_or(0, |size| size.bytes),
             samples: size.as_ref().map_or(0, |size| size.samples),
