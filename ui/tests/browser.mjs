@@ -51,7 +51,7 @@ async function shopping(address) {
 
 async function run() {
   const shop = join(folder, 'shop')
-  execFileSync(go, ['build', '-o', shop, '.'], { cwd: resolve('../fixtures/shop'), stdio: 'inherit' })
+  execFileSync(go, ['build', '-trimpath', '-o', shop, '.'], { cwd: resolve('../fixtures/shop'), stdio: 'inherit' })
   const service = await start(shop, ['-addr', '127.0.0.1:0'], /listening on (\S+)\n/)
   await shopping(service.address)
   // From memory, so that any release of Go gives a proof.
