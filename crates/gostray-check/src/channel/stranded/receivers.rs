@@ -115,15 +115,20 @@ fn left_before_given<'s, 'p>(
     let needs = if deed.act == Act::Range { MANY } else { story.most(goroutine, Act::Receive) };
     let supply = Supply { given, ..Supply::of(story) };
     let way = search(owner, &Receivers { supply, spawn: goroutine.call(), needs })?;
-    Some(Stranded {
-        story,
-        shape: Shape::CloseMissed,
-        goroutine: Some(goroutine),
-        deed,
-        way: Some((owner.clone(), way)),
-        sends: 0,
-        is_certain: false,
-    })
+    Some(unsupplied(story, Shape::CloseMissed, goroutine, deed, way, false))
+}
+
+/// A goroutine that receives, and a way through the owner on which nobody sends or closes.
+fn unsupplied<'s, 'p>(
+    story: &'s Story<'p>,
+    shape: Shape,
+    goroutine: &'s Goroutine,
+    deed: &'s Deed,
+    way: Way,
+    is_certain: bool,
+) -> Stranded<'s, 'p> {
+    let way = Some((story.owner.clone(), way));
+    Stranded { story, shape, goroutine: Some(goroutine), deed, way, sends: 0, is_certain }
 }
 
 fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &'s Deed) -> Option<Stranded<'s, 'p>> {
@@ -156,15 +161,7 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
         }
         let watch = Receivers { supply: Supply::of(story), spawn: goroutine.call(), needs };
         let way = search(owner, &watch)?;
-        return Some(Stranded {
-            story,
-            shape: Shape::Unclosed,
-            goroutine: Some(goroutine),
-            deed,
-            way: Some((owner.clone(), way)),
-            sends: 0,
-            is_certain: true,
-        });
+        return Some(unsupplied(story, Shape::Unclosed, goroutine, deed, way, true));
     }
     if supplied_elsewhere && let Some(missed) = missed_by_other(story, goroutine, deed) {
         return Some(missed);
@@ -184,15 +181,7 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
             .own(Act::Send)
             .chain(story.own(Act::Close))
             .all(|deed| deed.links.is_empty() && loop_around(owner, deed.operation.expr).is_none());
-    Some(Stranded {
-        story,
-        shape: Shape::CloseMissed,
-        goroutine: Some(goroutine),
-        deed,
-        way: Some((owner.clone(), way)),
-        sends: 0,
-        is_certain,
-    })
+    Some(unsupplied(story, Shape::CloseMissed, goroutine, deed, way, is_certain))
 }
 
 /// Can a loop over a channel be left before the channel is closed?

@@ -35,6 +35,7 @@
 //! Safe where the function calls `cancel` itself on other ways, and the context does not leave it: then it is
 //! not meant to live on. Elsewhere unsafe.
 
+use gostray_golang::Span;
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 
 use crate::actor::{loop_around, spawns};
@@ -154,12 +155,7 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
     let message = format!("only the goroutine that waits for this context calls {name}");
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine stays until the parent of the context is cancelled".to_owned();
-    let spawn = crate::rules::spawn_span(body, spawn);
-    finding.spawned_at = Some(body.place(spawn));
-    finding.blocks_at = Some(root.place(wait));
-    finding.path.push(step(body, span, "the context is made here"));
-    finding.path.push(step(body, spawn, "the goroutine is started here"));
-    finding.path.push(step(&root, wait, "and waits here until somebody else cancels"));
+    tell_of_waiter(&mut finding, body, call, spawn, (&root, wait), "and waits here until somebody else cancels");
     finding.fix = statement(body, call).map(|stmt| Fix {
         // A goroutine that is to go on after the function would not.
         safety: Safety::Unsafe,
@@ -213,13 +209,25 @@ fn unheard(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> Op
     let message = format!("whoever calls {name} does not end the goroutine that waits to call it");
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine stays until one of the contexts that it waits for ends".to_owned();
+    tell_of_waiter(&mut finding, body, call, spawn, (&root, wait), "and waits here for others, not for this context");
+    Some(finding)
+}
+
+/// The story of a goroutine that waits beside a context which is made at a call.
+fn tell_of_waiter(
+    finding: &mut Finding,
+    body: &Body<'_>,
+    call: ExprId,
+    spawn: ExprId,
+    (root, wait): (&Body<'_>, Span),
+    how: &str,
+) {
     let spawn = crate::rules::spawn_span(body, spawn);
     finding.spawned_at = Some(body.place(spawn));
     finding.blocks_at = Some(root.place(wait));
-    finding.path.push(step(body, span, "the context is made here"));
+    finding.path.push(step(body, body.ast()[call].span, "the context is made here"));
     finding.path.push(step(body, spawn, "the goroutine is started here"));
-    finding.path.push(step(&root, wait, "and waits here for others, not for this context"));
-    Some(finding)
+    finding.path.push(step(root, wait, how));
 }
 
 /// `defer cancel()` in a loop without end: the contexts of all rounds stay until the function ends.
