@@ -18,6 +18,8 @@ use crate::config::Source;
 const LONGEST: Duration = Duration::from_secs(180);
 /// Bytes of an explanation.
 const MAX_TEXT: u64 = 1 << 20;
+/// The exit code of gostray where there is nothing to look at.
+const NOTHING: i32 = 4;
 /// So many explanations are remembered.
 const MAX_KNOWN: usize = 200;
 
@@ -120,6 +122,9 @@ async fn run(mut command: tokio::process::Command, input: &[u8]) -> Result<Strin
     let status = child.wait().await.map_err(failed)?;
     if status.success() {
         return Ok(text);
+    }
+    if status.code() == Some(NOTHING) {
+        return Err(ExplainError::Failed("what is kept as evidence has no goroutine in that function".to_owned()));
     }
     let line = complaint.lines().rev().find(|line| line.contains("error")).unwrap_or("it failed");
     Err(ExplainError::Failed(line.trim_start_matches("error:").trim().to_owned()))
