@@ -2,7 +2,7 @@
 //!
 //! Positions of tokens and errors are those of `go/scanner`: an error is where that finds one.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::source::{Span, SyntaxError};
@@ -30,6 +30,33 @@ pub(crate) struct Lexer<'s> {
 }
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What braces can be in, and they themselves.
+const MATTERS: [bool; 256] = {
+    let mut matters = [false; 256];
+    let all = b"{}`/\"'";
+    let mut at = 0;
+    while at < all.len() {
+        matters[all[at] as usize] = true;
+        at += 1;
+    }
+    matters
+};
+
+/// How long a string or rune is, without its quotes; none if its line ends before.
+fn quoted(text: &[u8], quote: u8) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        at += memchr3(quote, b'\\', b'\n', &text[at..])?;
+        match text[at] {
+            b'\\' if text.get(at + 1) != Some(&b'\n') => at += 2,
+            byte => return (byte == quote).then_some(at),
+        }
+        if at > text.len() {
+            return None;
+        }
+    }
+}
 
 impl<'s> Lexer<'s> {
     pub(crate) fn new(source: &'s [u8]) -> Self {
@@ -110,6 +137,36 @@ impl<'s> Lexer<'s> {
             );
             return Lexeme { token, span: Span::new(start, self.at), is_implicit: false };
         }
+    }
+
+    /// Goes behind the brace that closes the block which was just opened, and says where that is. Most of what is read is
+    /// bodies of dependencies, and nobody wants their tokens. Does nothing where that needs a closer look.
+    pub(crate) fn pass_block(&mut self) -> Option<usize> {
+        let source = self.source;
+        let (mut at, mut depth) = (self.at, 1usize);
+        loop {
+            at += source.get(at..)?.iter().position(|byte| MATTERS[usize::from(*byte)])?;
+            let rest = &source[at + 1..];
+            at += match source[at] {
+                b'{' => {
+                    depth += 1;
+                    1
+                }
+                b'}' if depth == 1 => break,
+                b'}' => {
+                    depth -= 1;
+                    1
+                }
+                b'`' => memchr(b'`', rest)? + 2,
+                b'/' if rest.first() == Some(&b'/') => memchr(b'\n', rest)? + 1,
+                b'/' if rest.first() == Some(&b'*') => memchr::memmem::find(&rest[1..], b"*/")? + 4,
+                b'/' => 1,
+                quote => quoted(rest, quote)? + 2,
+            };
+        }
+        self.at = at + 1;
+        self.semicolon = true;
+        Some(self.at)
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {

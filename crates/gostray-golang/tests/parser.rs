@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use gostray_golang::ast::{DeclKind, Walk};
-use gostray_golang::{Bodies, Parsed, parse};
+
+use gostray_golang::{Bodies, Parsed, Span, parse};
 use proptest::prelude::*;
 
 /// The names of the functions of a file.
@@ -60,13 +61,40 @@ fn deep_nesting_ends_in_an_error() {
     assert!(errors > 0);
 }
 
+/// Where declarations lie.
+fn spans(parsed: &Parsed) -> Vec<Span> {
+    parsed.file.decls.iter().map(|decl| parsed.file.ast[*decl].span).collect()
+}
+
 #[test]
 fn a_file_without_its_bodies_declares_the_same() {
-    let text = "package p\n\nfunc a() { if x { y() } }\n\nfunc (t T) b() int { return `}`[0] }\n\nvar c = func() {}\n";
-    let (whole, skipped) = (parsed(text), parse(text.as_bytes(), Bodies::Skip));
-    assert_eq!(functions(&whole), functions(&skipped));
-    assert_eq!(whole.file.decls.len(), skipped.file.decls.len());
-    assert!(skipped.errors.is_empty());
+    let braces = [
+        "if x { y() }",
+        "return `}`[0]",
+        "return `\n}\n\\`",
+        r#"x("}", "\"}", "\\", "{")"#,
+        r"x('}', '\'', '\\', '{')",
+        "x() // }\n",
+        "x() /* } \n */",
+        "x() /**/ /***/ /* / } */",
+        "x(y / z, func() { /* { */ }) // {\n",
+        "// it's \"one\n",
+    ];
+    for body in braces {
+        let text =
+            format!("package p\n\nfunc a() {{ {body} }}\n\nfunc (t T) b() {{}}\n\nvar c = func() {{ {body} }}\n");
+        let (whole, skipped) = (parsed(&text), parse(text.as_bytes(), Bodies::Skip));
+        assert_eq!((functions(&whole), spans(&whole)), (functions(&skipped), spans(&skipped)), "{text}");
+        assert_eq!((whole.errors.len(), skipped.errors.len()), (0, 0), "{text}: {:?}", whole.errors);
+    }
+}
+
+#[test]
+fn a_body_without_end_is_an_error_also_where_bodies_are_skipped() {
+    for body in ["{", "\"", "'", "`", "/*", "/", "\"\\", "'\\", "\"\\\n}", "{ }"] {
+        let text = format!("package p\n\nfunc a() {{ {body}");
+        assert!(!parse(text.as_bytes(), Bodies::Skip).errors.is_empty(), "{text}");
+    }
 }
 
 /// Words of the language, in any order.

@@ -147,8 +147,13 @@ fn difference(
             Some(_) => None,
         });
     }
+    let skipped = parse(source, Bodies::Skip);
+    let spans = |of: &Parsed| of.file.decls.iter().map(|decl| of.file.ast[*decl].span).collect::<Vec<_>>();
     let mut nodes = describe(&ours.file).into_iter();
     let mut difference = first.map(|error| format!("rejected here at {}: {error}", error.at));
+    if first.is_none() && (!skipped.errors.is_empty() || spans(ours) != spans(&skipped)) {
+        difference = Some("without its bodies it declares something else".to_owned());
+    }
     loop {
         let kind = usize::from(byte(theirs)?);
         if kind == 0 {

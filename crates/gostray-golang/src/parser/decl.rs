@@ -275,6 +275,13 @@ impl Parser<'_> {
 
     fn skip_block(&mut self) -> Span {
         let start = self.at.span.start;
+        if !self.is_tolerant
+            && self.at.token == Token::BraceOpen
+            && let Some(end) = self.lexer.pass_block()
+        {
+            self.next();
+            return Span { start, end: position(end) };
+        }
         let mut depth = 0usize;
         loop {
             match self.at.token {
