@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use gostray_golang::package::{PackageId, World};
+use gostray_golang::package::{FileId, PackageId, World};
 
 use crate::background::Background;
 use crate::channel::{stories, stranded_receivers, stranded_senders};
@@ -60,7 +60,7 @@ pub struct Suppressed {
 }
 
 /// Looks for leaks in the folders that are worked on. With a cache, only what may have changed since the last look is
-/// read; the report is the same. `progress` hears of every folder that is done.
+/// read; the report is the same. `progress` hears of every folder that is looked at.
 #[must_use]
 pub fn check(world: &World, options: &Options, cache: Option<&Cache>, progress: &(dyn Fn() + Sync)) -> Report {
     let mut look = Look::new(world, options, cache);
@@ -121,32 +121,42 @@ fn suppress(all: Vec<Suppression>, findings: &mut Vec<Finding>) -> Vec<Suppresse
     suppressed
 }
 
-/// What is found in the packages of a folder, and which folders were looked into for it.
-pub(crate) fn of_folder(program: &Program<'_>, folder: usize, options: &Options) -> (Vec<Finding>, Sight) {
-    seeing(|| {
-        let packages = program.world.packages_of(folder).into_iter();
-        packages.flat_map(|package| of_package(program, package, options)).collect()
-    })
+/// What is looked at at once: threads share the work, however large a folder is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part {
+    /// The functions of a file.
+    File(FileId),
+    /// What is asked of a package as a whole.
+    Package(PackageId),
 }
 
-fn of_package(program: &Program<'_>, package: PackageId, options: &Options) -> Vec<Finding> {
-    // The program lives as long as what it is asked for.
-    let mut found = Vec::new();
-    let files: Vec<_> = program.package(package).files().map(|(id, file)| (id, file.is_test)).collect();
-    for (file, is_test) in files {
-        if is_test && !options.tests {
-            continue;
-        }
-        for body in program.bodies(file) {
-            of_body(&body, &mut found);
-        }
+/// The parts of a folder.
+pub(crate) fn parts(world: &World, folder: usize, options: &Options) -> Vec<Part> {
+    let mut parts = Vec::new();
+    for package in world.packages_of(folder) {
+        let files = world.package(package).files().filter(|(_, file)| options.tests || !file.is_test);
+        parts.extend(files.map(|(id, _)| Part::File(id)));
+        parts.push(Part::Package(package));
     }
-    for rule in RULES {
-        if let Check::Package(check) = rule.check {
-            check(program, package, &mut found);
+    parts
+}
+
+/// What is found in a part, and which folders were looked into for it.
+pub(crate) fn of_part(program: &Program<'_>, part: Part) -> (Vec<Finding>, Sight) {
+    seeing(|| {
+        let mut found = Vec::new();
+        match part {
+            Part::File(file) => program.bodies(file).iter().for_each(|body| of_body(body, &mut found)),
+            Part::Package(package) => {
+                for rule in RULES {
+                    if let Check::Package(check) = rule.check {
+                        check(program, package, &mut found);
+                    }
+                }
+            }
         }
-    }
-    found
+        found
+    })
 }
 
 fn of_body(body: &Body<'_>, found: &mut Vec<Finding>) {

@@ -10,7 +10,7 @@ use gostray_golang::pool;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::check::{Options, of_folder};
+use crate::check::{Options, Part, of_part, parts};
 use crate::finding::Finding;
 use crate::kept::{Cache, Facts, Folder, Found, Graph, Kept, endings_of, identity, is_same};
 use crate::program::{Program, Sight};
@@ -63,21 +63,29 @@ impl<'a> Look<'a> {
         let known: Vec<Option<&Found>> = (0..self.paths.len()).map(|at| self.known(at, &keys)).collect();
         let unknown: Vec<usize> = (0..self.paths.len()).filter(|at| known[*at].is_none()).collect();
         let known: Vec<Option<Found>> = known.into_iter().map(Option::<&Found>::cloned).collect();
-        self.world.read(&unknown, &|| {});
+        self.world.infer(&unknown);
         let program = Program::new(self.world, &self.options.config.check.owners);
-        let found: Vec<(Vec<Finding>, Sight)> = pool().install(|| {
-            let found = unknown.par_iter().map(|folder| {
-                let found = of_folder(&program, *folder, self.options);
+        let work: Vec<(usize, Part)> = unknown
+            .iter()
+            .flat_map(|at| {
                 progress();
-                found
-            });
-            found.collect()
-        });
+                parts(self.world, *at, self.options).into_iter().map(|part| (*at, part))
+            })
+            .collect();
+        let found: Vec<(usize, (Vec<Finding>, Sight))> =
+            pool().install(|| work.into_par_iter().map(|(at, part)| (at, of_part(&program, part))).collect());
         let mut findings: Vec<Finding> = known.iter().flatten().flat_map(|found| found.findings.clone()).collect();
-        findings.extend(found.iter().flat_map(|(findings, _)| findings.iter().cloned()));
+        let mut by_folder: BTreeMap<usize, (Vec<Finding>, Sight)> =
+            unknown.into_iter().map(|at| (at, Default::default())).collect();
+        for (at, (found, sight)) in found {
+            findings.extend(found.iter().cloned());
+            let of_folder = by_folder.entry(at).or_default();
+            of_folder.0.extend(found);
+            of_folder.1.extend(sight);
+        }
         if let Some(memory) = &mut self.memory {
             memory.found = known;
-            for (at, (findings, sight)) in unknown.into_iter().zip(found) {
+            for (at, (findings, sight)) in by_folder {
                 let others = sight.into_iter().filter(|other| *other != at);
                 let sight = others.map(|other| (self.paths[other].clone(), self.facts[other].content)).collect();
                 memory.found[at] = Some(Found { key: keys[at], sight, findings });
@@ -129,6 +137,7 @@ impl<'a> Look<'a> {
         &self,
         folders: &[usize],
     ) -> BTreeMap<usize, Vec<(Option<String>, String, gostray_golang::flow::Ending)>> {
+        self.world.infer(folders);
         pool().install(|| folders.par_iter().map(|at| (*at, endings_of(self.world, *at))).collect())
     }
 

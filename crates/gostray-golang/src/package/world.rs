@@ -165,6 +165,15 @@ impl World {
         });
     }
 
+    /// Finds the types of all files of some of the folders that are worked on, at once: file by file, as folders are of
+    /// very different sizes.
+    pub fn infer(&self, folders: &[usize]) {
+        self.read(folders, &|| {});
+        let packages = folders.iter().flat_map(|folder| self.packages_of(*folder));
+        let files: Vec<FileId> = packages.flat_map(|id| self.package(id).files().map(|(file, _)| file)).collect();
+        pool().install(|| files.par_iter().for_each(|file| drop(self.types_of(*file))));
+    }
+
     fn read_folder(&self, at: usize) -> &Read {
         let folder = &self.folders[at];
         folder.read.get_or_init(|| {
