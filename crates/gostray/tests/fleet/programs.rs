@@ -28,11 +28,14 @@ pub(crate) fn fixtures() -> PathBuf {
 /// under `NAME-2`.
 ///
 /// A scenario's own `main` uses it three times and waits. By an overlay it is set aside, in a package that is nowhere
-/// else, and another one serves.
+/// else, and another one serves. A server that it asks is a process of its own.
 pub(crate) fn build(go: &Toolchain, programs: &[(String, PathBuf)], into: &Path) {
     let mut replaced = serde_json::Map::new();
     for (name, source) in programs {
-        let text = fs::read_to_string(source.join("main.go")).unwrap();
+        let text = fs::read_to_string(source.join("main.go"))
+            .unwrap()
+            .replace("\"net/http/httptest\"", "\"example.com/scenarios/service\"")
+            .replace("httptest.NewServer(", "service.Upstream(");
         let mut add = |file: &str, text: &str| {
             let written = into.join(format!("{name}.{file}"));
             fs::write(&written, text).unwrap();
