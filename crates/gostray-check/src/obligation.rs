@@ -2,7 +2,7 @@
 //! closed. It is given back when it is used for that; it is somebody else's when it leaves the function.
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::flow::{BlockId, Edge, Exit};
+use gostray_golang::flow::Exit;
 use gostray_golang::types::VarId;
 
 use crate::path::{Atom, Watch, Way, search};
@@ -327,16 +327,6 @@ impl Watch for Open<'_, '_> {
             return None;
         }
         Some(state)
-    }
-
-    fn edge(&self, state: Held, from: BlockId, edge: Edge) -> Option<Held> {
-        let flow = self.of.body.flow();
-        let is_clock = edge == Edge::Done
-            && flow.events[from.index()].iter().any(|event| {
-                matches!(event.what, What::Range { channel } if crate::worker::is_of_time(&self.of.body, channel))
-            });
-        // A clock never says that there are no more ticks.
-        (!is_clock).then_some(state)
     }
 
     fn is_found(&self, state: &Held, exit: Exit) -> bool {

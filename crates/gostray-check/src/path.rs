@@ -4,6 +4,8 @@
 //! conditions goes along, so that a way is not taken that says `err != nil` first and `err == nil` later
 //! while `err` stays the same; a loop that runs a constant number of times is not passed by.
 
+mod never;
+
 use std::collections::VecDeque;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -15,7 +17,8 @@ use gostray_golang::{Span, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding;
-use crate::program::{Body, Cell, Event, Flow, Usage, What, usage};
+use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
+use never::never_taken;
 
 /// What a rule looks for.
 pub(crate) trait Watch {
@@ -88,6 +91,9 @@ pub(crate) struct Conditions {
     defers: Vec<ExprId>,
     /// By block: the conditions, a bit each, that are asked in it or later.
     asked: Vec<u32>,
+    /// Edges that are never taken, and which folders were looked into to know that.
+    never: Vec<(BlockId, Edge)>,
+    sight: Sight,
 }
 
 /// Searches for a way on which it is found, a shortest one.
@@ -95,6 +101,7 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
     type Key<S> = (BlockId, S, u32, u32, u32, u64);
     let flow = body.flow();
     let conditions = body.function().conditions.get_or_init(|| Arc::new(Conditions::of(body, &flow)));
+    saw(&conditions.sight);
     let start: Key<W::State> = (flow.graph.entry(), watch.start(), 0, 0, 0, 0);
     let mut seen: FxHashSet<Key<W::State>> = FxHashSet::default();
     let mut visits: Vec<(BlockId, Option<(usize, Edge)>)> = vec![(start.0, None)];
@@ -139,6 +146,9 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
             return Some(way(&visits, visit, None));
         }
         for (edge, to) in &of.next {
+            if conditions.never.contains(&(block, *edge)) {
+                continue;
+            }
             let mut rounds = rounds;
             if let Some(at) = conditions.trips.iter().position(|(head, _)| *head == block) {
                 let (shift, trips) = (4 * at, conditions.trips[at].1);
@@ -270,7 +280,9 @@ impl Conditions {
             What::Defer { call } => Some(call),
             _ => None,
         });
-        Self { atoms, on_true, on_false, trips, defers: defers.take(MAX_DEFERS).collect(), asked }
+        let defers = defers.take(MAX_DEFERS).collect();
+        let (never, sight) = seeing(|| never_taken(body, flow));
+        Self { atoms, on_true, on_false, trips, defers, asked, never, sight }
     }
 
     /// What was deferred on this way is run on this way, and nothing else.

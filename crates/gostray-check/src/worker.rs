@@ -1,7 +1,7 @@
 //! Goroutines that never end by themselves: what they run has no way out.
 
 use gostray_golang::ast::{ExprId, StmtId, StmtKind};
-use gostray_golang::flow::{BlockId, Edge, Exit};
+use gostray_golang::flow::Exit;
 use gostray_golang::types::Type;
 
 use crate::actor::spawns;
@@ -53,25 +53,16 @@ pub(crate) fn workers<'p>(body: &Body<'p>) -> Vec<Worker<'p>> {
     found
 }
 
-/// Looks for any end of a function; a clock never says that there are no more ticks.
-struct WayOut<'b, 'p>(&'b Body<'p>);
+/// Looks for any end of a function.
+struct WayOut;
 
-impl Watch for WayOut<'_, '_> {
+impl Watch for WayOut {
     type State = ();
 
     fn start(&self) {}
 
     fn event(&self, (): (), _event: &Event) -> Option<()> {
         Some(())
-    }
-
-    fn edge(&self, (): (), from: BlockId, edge: Edge) -> Option<()> {
-        let flow = self.0.flow();
-        let is_clock = edge == Edge::Done
-            && flow.events[from.index()]
-                .iter()
-                .any(|event| matches!(event.what, What::Range { channel } if is_of_time(self.0, channel)));
-        (!is_clock).then_some(())
     }
 
     fn is_found(&self, (): &(), _exit: Exit) -> bool {
@@ -81,7 +72,7 @@ impl Watch for WayOut<'_, '_> {
 
 /// Is there any way through a function to its end?
 pub(crate) fn has_way_out(body: &Body<'_>) -> bool {
-    search(body, &WayOut(body)).is_some()
+    search(body, &WayOut).is_some()
 }
 
 impl Worker<'_> {

@@ -6,7 +6,9 @@ use gostray_golang::package::PackageId;
 use gostray_golang::types::VarId;
 
 use crate::path::{Watch, Way, search};
-use crate::program::{Body, Cell, Event, Operation, Program, Trail, Usage, What, follow_cell, select_of, usage};
+use crate::program::{
+    Body, BodyId, Cell, Event, Operation, Program, Trail, Usage, What, follow_cell, select_of, usage,
+};
 
 /// A channel that is kept, and all that is done with it.
 #[derive(Debug)]
@@ -58,6 +60,13 @@ impl Kept {
 
     pub(crate) fn receives(&self) -> impl Iterator<Item = &Operation> {
         self.operations(|usage| matches!(usage, Usage::Receive(_) | Usage::Range(_)))
+    }
+
+    /// Does a function ask how many values there are?
+    pub(crate) fn is_measured(&self, program: &Program<'_>, body: BodyId) -> bool {
+        let (ast, tree) = (program.ast(body.file), program.tree(body.file));
+        let uses = tree.uses.get(&self.cell).into_iter().flatten().copied();
+        uses.filter(|expr| tree.owner(*expr) == Some(body.at)).any(|expr| usage(ast, &tree, expr) == Usage::Measure)
     }
 
     pub(crate) fn closes(&self) -> impl Iterator<Item = &Operation> {

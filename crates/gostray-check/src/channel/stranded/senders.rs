@@ -166,6 +166,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && watch.supply.given.is_empty()
             && is_counted(story)
             && !may_be_stopped(story, goroutine)
+            && !may_wait_before(story, goroutine, deed)
             && !(shape == Shape::StuckProducer && picks(story, deed))
             && !leaves_by_counting(owner, way_conditions),
     })
@@ -193,6 +194,27 @@ fn may_be_stopped(story: &Story<'_>, goroutine: &Goroutine) -> bool {
     spawner.known(call) == Some(Known::Later)
         && !matches!(spawner.tree.around(spawner.ast(), call), crate::program::Parent::Stmt(stmt)
             if matches!(spawner.ast()[stmt].kind, StmtKind::Expr(_)))
+}
+
+/// Does a goroutine hand another channel of the owner to somebody, before it sends? Then that may be where it waits.
+fn may_wait_before(story: &Story<'_>, goroutine: &Goroutine, deed: &Deed) -> bool {
+    let program = story.owner.program;
+    let root = program.body(goroutine.root());
+    let (ast, types) = (root.ast(), &root.tree.types);
+    let end = if deed.operation.body == root.id { ast[deed.operation.expr].span } else { return false };
+    let end = match deed.operation.usage {
+        crate::program::Usage::Send(stmt) => ast[stmt].span.end,
+        _ => end.end,
+    };
+    root.flow().all().filter(|(_, event)| event.span.start < end).any(|(_, event)| {
+        let What::Call { call } = event.what else { return false };
+        root.arguments(call).into_iter().any(|argument| {
+            let is_channel = matches!(types.ty(argument), gostray_golang::types::Type::Chan(..));
+            is_channel
+                && matches!(types.variable(ast.unparen(argument)), Some(gostray_golang::types::VarId::Local { .. }))
+                && root.cell(argument) != program.body(deed.operation.body).cell(deed.operation.expr)
+        })
+    })
 }
 
 /// Does a loop over a channel send only for some of what it receives? Then it may have sent its last.
@@ -402,7 +424,8 @@ fn gives_up(story: &Story<'_>, clause: StmtId) -> bool {
         _ => None,
     };
     let block = select(clause);
-    story.own(Act::Receive).any(|deed| {
+    // What is received in what the owner calls stands in other trees.
+    story.own(Act::Receive).filter(|deed| deed.operation.body == owner.id).any(|deed| {
         let crate::program::Usage::Receive(receive) = deed.operation.usage else { return false };
         let mut at = owner.tree.directly_around(receive);
         while let crate::program::Parent::Expr(outer) = at {
@@ -435,5 +458,7 @@ fn no_receiver<'s, 'p>(
         None => (None, own?),
     };
     let shape = if room > 0 { Shape::MoreThanReceived } else { Shape::NoReceiver };
-    Some(Stranded { story, shape, goroutine, deed, way: None, sends, is_certain: true })
+    // Who makes a channel and waits for it in the same breath may mean to wait for ever.
+    let is_certain = goroutine.is_some() || !deed.links.is_empty() || story.deeds.len() > 1;
+    Some(Stranded { story, shape, goroutine, deed, way: None, sends, is_certain })
 }

@@ -25,6 +25,7 @@
 //! Shown only.
 
 use gostray_golang::ast::{ExprKind, Node, StmtId, StmtKind, Walk};
+use gostray_golang::flow::Exit;
 use gostray_golang::{Span, Token};
 
 use crate::actor::spawns;
@@ -42,6 +43,10 @@ pub(in crate::rules) const RULE: Rule = Rule {
 };
 
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
+    // Who never returns itself means it to be so.
+    if !body.flow().graph.exits().contains(&Exit::Return) {
+        return;
+    }
     for (call, root) in spawns(body) {
         let Some(root) = root.map(|root| body.program.body(root)) else { continue };
         let ast = root.ast();

@@ -67,7 +67,9 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
         }
         let has = |mut operations: Box<dyn Iterator<Item = &Operation> + '_>| operations.next().is_some();
         if !has(Box::new(kept.receives())) {
+            // A send on a closed channel panics.
             if kept.is_unbuffered
+                && !has(Box::new(kept.closes()))
                 && let Some(send) = kept.sends().find(|send| waits_alone(program, send))
             {
                 let message = |name: &str| format!("this send waits for ever: nobody receives from {name}");
@@ -76,7 +78,9 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             continue;
         }
         if !has(Box::new(kept.sends())) && !has(Box::new(kept.closes())) {
-            if let Some(receive) = kept.receives().find(|receive| waits_alone(program, receive)) {
+            // Who asks how much there is comes to no receive where there is nothing.
+            let is_asked = |receive: &&Operation| kept.is_measured(program, receive.body);
+            if let Some(receive) = kept.receives().find(|own| waits_alone(program, own) && !is_asked(own)) {
                 let message = |name: &str| format!("this receive waits for ever: nobody sends on {name} or closes it");
                 found.push(forsaken(program, &receive_never::RULE, receive, &message));
             }

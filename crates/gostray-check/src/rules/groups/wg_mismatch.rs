@@ -36,15 +36,15 @@
 //! Safe where the goroutine calls `Done` in one place, as the last thing it does: it becomes
 //! `defer wg.Done()` at its start.
 
-use gostray_golang::ast::StmtKind;
+use gostray_golang::ast::{ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use gostray_golang::types::VarId;
 
-use crate::actor::{Manner, links, loop_around};
+use crate::actor::{Link, Manner, links, loop_around};
 use crate::channel::{insert_first, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::path::{Atom, Watch, search};
-use crate::program::{Body, BodyId, Cell, Event, Known, Operation, Usage, What, follow_cell};
+use crate::path::{Atom, Watch, is_inside, search};
+use crate::program::{Body, BodyId, Cell, Event, Known, Operation, Program, Usage, What, follow_cell};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -196,9 +196,10 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let is_looped = group.deeds.iter().any(|deed| {
             deed.known == Known::Done
                 && deed.links.get(last).is_some_and(|link| link.callee == root.id)
-                && loop_around(&body.program.body(deed.operation.body), deed.operation.expr).is_some()
+                && (loop_around(&body.program.body(deed.operation.body), deed.operation.expr).is_some()
+                    || deed.links[last + 1..].iter().any(|link| is_in_loop(body.program, link)))
         });
-        if is_looped {
+        if is_looped || !is_counted(body.program, group, &deed.links[..=last]) {
             continue;
         }
         let Some(way) = search(&root, &WithoutDone { group, body: root.clone(), depth: last + 1 }) else { continue };
@@ -221,6 +222,47 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         finding.fix = fix(&root, deed);
         found.push(finding);
     }
+}
+
+fn is_in_loop(program: &Program<'_>, link: &Link) -> bool {
+    loop_around(&program.body(link.body), link.call).is_some()
+}
+
+/// Is one added for each goroutine that is started by these links? Where it is started in a loop, `Add` must be in it, or
+/// say how often it runs.
+fn is_counted(program: &Program<'_>, group: &Group, links: &[Link]) -> bool {
+    group.deeds.iter().filter(|deed| deed.known == Known::Add && links.starts_with(&deed.links)).any(|add| {
+        let depth = add.links.len();
+        let Some(link) = links.get(depth) else { return false };
+        let Usage::Method { call, .. } = add.operation.usage else { return false };
+        let spawner = program.body(link.body);
+        let is_each = match loop_around(&spawner, link.call) {
+            Some(around) => {
+                is_inside(spawner.ast(), spawner.ast()[call].span, around) || is_number_of(&spawner, call, around)
+            }
+            None => true,
+        };
+        is_each && !links[depth + 1..].iter().any(|link| is_in_loop(program, link))
+    })
+}
+
+/// Does `Add` count the rounds of a loop?
+fn is_number_of(body: &Body<'_>, add: ExprId, around: StmtId) -> bool {
+    let ast = body.ast();
+    let Some(count) = body.arguments(add).first().copied() else { return false };
+    let of = match ast[around].kind {
+        StmtKind::Range(range) => range.x,
+        StmtKind::For { condition: Some(condition), .. } => match ast[ast.unparen(condition)].kind {
+            ExprKind::Binary { y, .. } => y,
+            _ => return false,
+        },
+        _ => return false,
+    };
+    let number = |expr| body.program.world.integer(&body.tree.types, body.id.file, expr);
+    let (count_text, of_text) = (body.text_of(count), body.text_of(of));
+    count_text == of_text
+        || count_text.strip_prefix("len(").and_then(|text| text.strip_suffix(')')) == Some(of_text)
+        || number(count).is_some_and(|count| Some(count) == number(of))
 }
 
 /// `defer wg.Done()` first, in the stead of the one at the end.
