@@ -90,10 +90,10 @@ export interface SeriesAnswer {
   to: number
   /** Milliseconds between points */
   step: number
-  /** points: [time, count]; a gap in the scrapes is a missing point */
+  /** Those with the most goroutines first. points: [time, count]; a gap in the scrapes is a missing point */
   series: { id: string; name: string; build: string; points: [number, number][] }[]
-  /** Requests being served, from the same profiles, over all instances */
-  load: [number, number][]
+  /** How many others there are, which have fewer */
+  others: number
   deploys: { at: number; build: string; instances: number }[]
 }
 

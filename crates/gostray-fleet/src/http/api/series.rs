@@ -23,7 +23,7 @@ const HOUR: Millis = 3_600_000;
 const LONGEST: Millis = 40 * 24 * HOUR;
 /// So many points of a series are given.
 const MAX_POINTS: Millis = 600;
-/// So many series are told apart; the others are put together.
+/// So many series are given: those with the most goroutines.
 const MAX_SERIES: usize = 50;
 
 /// A window of time, of 40 days at most.
@@ -44,9 +44,10 @@ pub(crate) struct SeriesAnswer {
     to: Millis,
     /// Milliseconds between points; each is the largest count within.
     step: Millis,
+    /// Those with the most goroutines first.
     series: Vec<OneSeries>,
-    /// Goroutines that serve requests, over all instances.
-    load: Vec<(Millis, u64)>,
+    /// How many others there are, which have fewer.
+    others: usize,
     deploys: Vec<Deploy>,
 }
 
@@ -172,7 +173,7 @@ fn series(
     let step = ((to - from) / MAX_POINTS).max(1_000);
     let generations = whose.runs(samples, from)?;
     let mut answer =
-        SeriesAnswer { from, to, step, series: Vec::new(), load: Vec::new(), deploys: deploys(&generations, from, to) };
+        SeriesAnswer { from, to, step, series: Vec::new(), others: 0, deploys: deploys(&generations, from, to) };
     if generations.is_empty() || stacks.is_some_and(<[StackId]>::is_empty) {
         return Ok(answer);
     }
@@ -205,6 +206,7 @@ fn series(
         ));
     }
     all.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.name.cmp(&b.1.name)));
+    answer.others = all.len().saturating_sub(MAX_SERIES);
     answer.series = all.into_iter().take(MAX_SERIES).map(|(_, one)| one).collect();
     Ok(answer)
 }
