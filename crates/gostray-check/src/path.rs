@@ -4,6 +4,7 @@
 //! conditions goes along, so that a way is not taken that says `err != nil` first and `err == nil` later
 //! while `err` stays the same; a loop that runs a constant number of times is not passed by.
 
+mod between;
 mod never;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding;
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
+pub(crate) use between::comes_straight;
 use never::never_taken;
 
 /// What a rule looks for.

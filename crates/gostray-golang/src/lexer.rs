@@ -2,7 +2,7 @@
 //!
 //! Positions of tokens and errors are those of `go/scanner`: an error is where that finds one.
 
-use memchr::{memchr, memchr2, memchr3};
+use memchr::{memchr, memchr3};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use crate::source::{Span, SyntaxError};
@@ -347,10 +347,10 @@ impl<'s> Lexer<'s> {
                 }
                 Some(_) => {
                     self.at += 1;
-                    // What neither ends it nor escapes anything.
+                    // What neither ends it nor escapes anything. Generated strings have lines of megabytes: to look for
+                    // their end after each escape would take for ever.
                     let rest = &self.source[self.at..];
-                    let line = memchr(b'\n', rest).unwrap_or(rest.len());
-                    self.at += memchr2(b'"', b'\\', &rest[..line]).unwrap_or(line);
+                    self.at += memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
                 }
             }
         }

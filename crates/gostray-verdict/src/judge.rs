@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gostray_model::{Group, Operation, Snapshot};
+use gostray_model::{Group, Operation, Snapshot, TargetKind};
 
 use crate::catalogue::known;
 use crate::verdict::{EvidenceKind, Judgement, Verdict};
@@ -65,9 +65,13 @@ pub fn judge(snapshot: &Snapshot, group: &Group, policy: &Policy) -> Judgement {
 /// Can it never run again?
 fn proof(snapshot: &Snapshot, group: &Group) -> Option<Judgement> {
     if group.leaked {
-        let detail = match group.is_proven_from_memory(snapshot) {
-            true => "the memory of the process: nothing that may run again can reach what it waits for",
-            false => "the Go runtime's leak profile: nothing alive can reach what it waits for",
+        let detail = match snapshot.target.kind {
+            _ if group.is_proven_from_memory(snapshot) => {
+                "the memory of the process: nothing that may run again can reach what it waits for"
+            }
+            // Who wrote it, the Go runtime or gostray, it does not say.
+            TargetKind::File => "it is marked as leaked: nothing alive could reach what it waits for",
+            _ => "the Go runtime's leak profile: nothing alive can reach what it waits for",
         };
         return Some(Judgement::new(Verdict::Proven, EvidenceKind::Proof, detail));
     }

@@ -8,7 +8,7 @@ use crate::actor::{Manner, loop_around};
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
 use crate::path::{Watch, Way, search};
-use crate::program::{Body, Cell, Event, Known, What};
+use crate::program::{Body, BodyId, Cell, Event, Known, What};
 
 mod given;
 mod receivers;
@@ -84,7 +84,7 @@ struct Supply<'s, 'p> {
     endless: Vec<ExprId>,
     waits: Vec<Cell>,
     /// Receives in what is called, which has a way that does not come to them.
-    skipped: Vec<ExprId>,
+    skipped: Vec<(BodyId, ExprId)>,
     /// Mentions that give the channel to somebody, who may do anything with it.
     given: Vec<ExprId>,
     /// Cases of a `select` that say that the goroutine does something else.
@@ -124,11 +124,12 @@ impl<'s, 'p> Supply<'s, 'p> {
             .filter(|deed| !deed.links.is_empty())
             .filter(|deed| {
                 let callee = owner.program.body(deed.links[deed.links.len() - 1].callee);
-                let deeds: Vec<ExprId> = own().map(|deed| deed.operation.expr).collect();
+                let is_there = |deed: &&Deed| deed.operation.body.file == callee.id.file;
+                let deeds: Vec<ExprId> = own().filter(is_there).map(|deed| deed.operation.expr).collect();
                 deed.links.iter().all(|link| link.manner == Manner::Called)
                     && search(&callee, &Passes { body: &callee, channels: &deeds }).is_some()
             })
-            .map(|deed| deed.operation.expr)
+            .map(|deed| (deed.operation.body, deed.operation.expr))
             .collect();
         Self { story, loops, endless, waits, skipped, given: Vec::new(), served: Vec::new() }
     }
@@ -168,7 +169,8 @@ impl<'s, 'p> Supply<'s, 'p> {
                     }
                 }
                 (Act::Receive, true) if !self.endless.contains(&deed.operation.expr) => effect.receives += 1,
-                (Act::Receive | Act::Range, false) if self.skipped.contains(&deed.operation.expr) => {}
+                (Act::Receive | Act::Range, false)
+                    if self.skipped.contains(&(deed.operation.body, deed.operation.expr)) => {}
                 (Act::Receive, _) | (Act::Range, false) => effect.is_drained = true,
                 (Act::Range, true) => {}
                 (Act::Close, _) => effect.closes = true,

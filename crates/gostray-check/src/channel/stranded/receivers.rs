@@ -8,7 +8,7 @@ use super::{Shape, Stranded, Supply, head};
 use crate::actor::loop_around;
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
-use crate::path::{Atom, Watch, Way, search};
+use crate::path::{Atom, Watch, Way, comes_straight, search};
 use crate::program::{Body, Event, What};
 
 /// Looks for a way on which a goroutine that receives is left waiting.
@@ -341,8 +341,11 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     let way = search(&root, &watch)?;
     // What is done in a loop may be done in its first round, always; and who says something else on the way
     // out may say why.
+    let starts = |event: &Event| matches!(event.what, What::Go { call } if call == goroutine.call());
+    let waits = |event: &Event| Story::is_done_at(owner, event, own, 0);
     let is_certain = !way.chooses(&root)
         && !says_something(&root, &way)
+        && comes_straight(owner, &starts, &waits)
         && !story.of_goroutine(goroutine, Act::Send).chain(story.of_goroutine(goroutine, Act::Close)).any(is_looped);
     Some(Stranded {
         story,

@@ -1,15 +1,17 @@
 //! Who sends, and nobody receives any more.
 
-use gostray_golang::ast::{ExprId, StmtId, StmtKind};
+use gostray_golang::Token;
+use gostray_golang::ast::{ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Exit};
+use gostray_golang::types::Object;
 
 use super::given::given;
 use super::{Left, Passes, Shape, Stranded, Supply, head};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Watch, Way, search};
-use crate::program::{Body, Cell, Event, Known, What};
+use crate::path::{Atom, Watch, Way, search};
+use crate::program::{Body, Cell, Event, Known, Usage, What, usage};
 
 struct Senders<'s, 'p> {
     supply: Supply<'s, 'p>,
@@ -63,6 +65,12 @@ impl Watch for Senders<'_, '_> {
         Some(state)
     }
 
+    fn fact(&self, mut state: Left, atom: &Atom, holds: bool) -> Option<Left> {
+        // `v, ok := <-c`: where it is not ok, the channel is closed, and so all was received.
+        state.is_drained |= !holds && self.is_ok(atom);
+        Some(state)
+    }
+
     fn is_found(&self, state: &Left, exit: Exit) -> bool {
         exit == Exit::Return && self.is_left(state)
     }
@@ -80,6 +88,18 @@ impl Watch for Senders<'_, '_> {
     }
 }
 
+/// The only value that a name is assigned together with others, where that is what a channel gives: `v, ok := <-c`.
+fn received_with(owner: &Body<'_>, name: ExprId) -> Option<ExprId> {
+    let ast = owner.ast();
+    let crate::program::Parent::Stmt(stmt) = owner.tree.around(ast, name) else { return None };
+    let StmtKind::Assign { right, .. } = ast[stmt].kind else { return None };
+    let value = ast.unparen(ast.at(right, 0).filter(|_| right.len() == 1)?);
+    match ast[value].kind {
+        ExprKind::Unary { operator: Token::Arrow, x } => Some(ast.unparen(x)),
+        _ => None,
+    }
+}
+
 impl Left {
     fn receive(&mut self) {
         self.has_received = true;
@@ -90,6 +110,24 @@ impl Left {
 }
 
 impl Senders<'_, '_> {
+    /// Does a condition ask whether the channel gave a value, or is closed?
+    fn is_ok(&self, atom: &Atom) -> bool {
+        let (story, owner) = (self.supply.story, &self.supply.story.owner);
+        let (ast, tree) = (owner.ast(), &owner.tree);
+        let Some(variable) = tree.types.variable(ast.unparen(atom.expr)) else { return false };
+        let mut gets = tree.uses.get(&Cell::Var(variable)).into_iter().flatten().filter_map(|name| {
+            let is_second = matches!(usage(ast, tree, *name), Usage::Gets(None));
+            is_second.then(|| received_with(owner, *name))
+        });
+        gets.any(|channel| {
+            channel.is_some_and(|channel| {
+                story
+                    .own(Act::Receive)
+                    .any(|deed| deed.operation.body == owner.id && ast.unparen(deed.operation.expr) == channel)
+            })
+        })
+    }
+
     /// Is the loop with this head one over the channel itself?
     fn is_range(&self, head: BlockId) -> bool {
         let owner = &self.supply.story.owner;
@@ -168,7 +206,9 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && !may_be_stopped(story, goroutine)
             && !may_wait_before(story, goroutine, deed)
             && !(shape == Shape::StuckProducer && picks(story, deed))
-            && !leaves_by_counting(owner, way_conditions),
+            && (room == 0 || always_sends(story))
+            && !leaves_by_counting(owner, way_conditions)
+            && !leaves_by_nil(owner, way_conditions),
     })
 }
 
@@ -254,9 +294,30 @@ fn picks(story: &Story<'_>, deed: &Deed) -> bool {
     }
     let body = story.owner.program.body(deed.operation.body);
     let Some(stmt) = loop_around(&body, deed.operation.expr) else { return false };
-    let StmtKind::Range(range) = body.ast()[stmt].kind else { return false };
+    let StmtKind::Range(range) = body.ast()[stmt].kind else { return is_sent_when_equal(&body, deed, stmt) };
     let channel = deed.operation.expr;
     search(&body, &Picks { body: &body, channel, over: range.x, head: head(&body, stmt) }).is_some()
+}
+
+/// Is something sent in the rounds of a loop in which something equals something else? That may be one of them.
+fn is_sent_when_equal(body: &Body<'_>, deed: &Deed, around: StmtId) -> bool {
+    let ast = body.ast();
+    let mut at = body.tree.directly_around(deed.operation.expr);
+    loop {
+        match at {
+            crate::program::Parent::Expr(outer) => at = body.tree.directly_around(outer),
+            crate::program::Parent::Stmt(stmt) if stmt == around => return false,
+            crate::program::Parent::Stmt(stmt) => {
+                if let StmtKind::If { condition, .. } = ast[stmt].kind
+                    && let ExprKind::Binary { operator: Token::Equal, .. } = ast[ast.unparen(condition)].kind
+                {
+                    return true;
+                }
+                at = body.tree.around_stmt(stmt);
+            }
+            _ => return false,
+        }
+    }
 }
 
 /// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
@@ -327,6 +388,31 @@ fn leaves_by_counting(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
         gostray_golang::ast::Walk::Into
     });
     counts
+}
+
+/// Does each goroutine send, and once, whatever happens to it? Where there is room, those count that send.
+fn always_sends(story: &Story<'_>) -> bool {
+    story.goroutines.iter().filter(|goroutine| story.most(goroutine, Act::Send) > 0).all(|goroutine| {
+        let root = story.owner.program.body(goroutine.root());
+        let sends = || story.of_goroutine(goroutine, Act::Send);
+        let channels: Vec<ExprId> = sends().map(|deed| deed.operation.expr).collect();
+        sends().all(|deed| deed.operation.body == root.id)
+            && search(&root, &Passes { body: &root, channels: &channels }).is_none()
+    })
+}
+
+/// Does the last condition ask whether something that is no error is nil? That may never be so.
+fn leaves_by_nil(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
+    let (ast, types) = (owner.ast(), &owner.tree.types);
+    let Some(condition) = condition.map(|condition| ast.unparen(condition)) else { return false };
+    let ExprKind::Binary { operator: Token::Equal, x, y } = ast[condition].kind else { return false };
+    let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
+    let asked = match (is_nil(x), is_nil(y)) {
+        (false, true) => x,
+        (true, false) => y,
+        _ => return false,
+    };
+    !matches!(types.ty(asked).display(owner.program.world).to_string().as_str(), "error")
 }
 
 /// Is it known how often the goroutines send? Not where they are started in loops of what is called, or send

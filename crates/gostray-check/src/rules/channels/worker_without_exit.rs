@@ -41,7 +41,7 @@
 //!
 //! Unsafe where a context is in sight: a case for it is added. Otherwise it is only said.
 
-use gostray_golang::ast::{ExprKind, StmtKind};
+use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::flow::Exit;
 use gostray_golang::types::VarId;
 
@@ -127,15 +127,18 @@ fn is_abandoned(body: &Body<'_>, worker: &Worker<'_>) -> bool {
     let own = stories(body);
     worker.waits.iter().all(|wait| {
         let Some(cell) = worker.root.cell(wait.channel) else { return false };
-        let story = own.iter().find(|story| {
-            story.deeds.iter().any(|deed| {
-                deed.operation.body == worker.root.id
-                    && worker.root.ast().unparen(deed.operation.expr) == worker.root.ast().unparen(wait.channel)
-            })
-        });
-        let Some(story) = story else { return false };
+        let Some(story) = own.iter().find(|story| is_of(story, worker, wait.channel)) else { return false };
         matches!(cell, Cell::Var(_)) && story.is_local() && !story.has(Act::Close) && others_end(story, worker)
     })
+}
+
+/// Is it the story of a channel that a goroutine waits for?
+fn is_of(story: &Story<'_>, worker: &Worker<'_>, channel: ExprId) -> bool {
+    let ast = worker.root.ast();
+    story
+        .deeds
+        .iter()
+        .any(|deed| deed.operation.body == worker.root.id && ast.unparen(deed.operation.expr) == ast.unparen(channel))
 }
 
 /// The variable of the package, a map or slice, that keeps a channel which the goroutine waits for.
@@ -143,10 +146,7 @@ fn keeper(body: &Body<'_>, worker: &Worker<'_>) -> Option<String> {
     let own = stories(body);
     let ast = body.ast();
     worker.waits.iter().find_map(|wait| {
-        let channel = worker.root.ast().unparen(wait.channel);
-        let story = own
-            .iter()
-            .find(|story| story.deeds.iter().any(|deed| worker.root.ast().unparen(deed.operation.expr) == channel))?;
+        let story = own.iter().find(|story| is_of(story, worker, wait.channel))?;
         story.trail.escapes.iter().filter(|escape| escape.file == body.id.file).find_map(|escape| {
             let Usage::Becomes(target) = usage(ast, &body.tree, escape.at) else { return None };
             let ExprKind::Index { x, .. } = ast[ast.unparen(target)].kind else { return None };

@@ -43,7 +43,7 @@ use gostray_golang::types::VarId;
 use crate::actor::{Link, Manner, links, loop_around};
 use crate::channel::{insert_first, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::path::{Atom, Watch, is_inside, search};
+use crate::path::{Atom, Watch, comes_straight, is_inside, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, Operation, Program, Usage, What, follow_cell};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 
@@ -212,7 +212,12 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let message = format!("this goroutine can end without {name}.Done(): Wait waits for ever");
         let spawner = body.program.body(deed.links[last].body);
         let spawn = spawn_span(&spawner, deed.links[last].call);
-        let mut finding = finding(&RULE, Tier::Proven, &spawner, spawn, message);
+        // Who has to do with the goroutine before it waits may not come to wait.
+        let starts = |event: &Event| is_at(&waiter, event, deed, 0);
+        let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
+        let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
+        let tier = if is_straight { Tier::Proven } else { Tier::Likely };
+        let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
         finding.blocks_at = Some(waiter.place(span));
