@@ -13,6 +13,7 @@
 //! | `runner` | functions that run what they are given, in a goroutine or before they return |
 //! | `channel` | the story of a channel: who sends, receives, closes, how often |
 //! | `worker` | goroutines that never end by themselves |
+//! | `starter` | goroutines that a function starts for a value, and what ends them |
 //! | `lock` | which lock a call takes or gives back, and what functions do to those they are given |
 //! | `obligation` | something that is got and has to be given back |
 //! | `check` | runs the rules over packages |
@@ -42,6 +43,7 @@ mod path;
 mod program;
 mod rules;
 mod runner;
+mod starter;
 mod suppress;
 mod worker;
 

@@ -1,12 +1,16 @@
 //! Something that a function gets and has to give back: a cancel function to be called, a body to be
 //! closed. It is given back when it is used for that; it is somebody else's when it leaves the function.
 
+use std::sync::Arc;
+
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::flow::Exit;
 use gostray_golang::types::VarId;
+use gostray_golang::{Name, Span};
 
 use crate::path::{Atom, Watch, Way, search};
 use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
+use crate::starter::is_closer;
 
 /// What a function got.
 #[derive(Debug, Clone)]
@@ -25,12 +29,33 @@ pub(crate) struct Obligation<'p> {
 }
 
 /// What gives something back.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum Release {
     /// Any use at all.
     Use,
     /// One of these methods of it, or of one of its fields.
     Methods(&'static [&'static str], Option<&'static str>),
+    /// This method, or any other that ends what waits for these fields.
+    Ends(&'static str, Arc<[Cell]>),
+}
+
+impl Release {
+    /// The method that people are told of.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Use => "",
+            Self::Methods(methods, _) => methods.first().copied().unwrap_or("Close"),
+            Self::Ends(closer, _) => closer,
+        }
+    }
+
+    /// The field that is to be given back, instead of the whole.
+    fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::Methods(_, field) => *field,
+            _ => None,
+        }
+    }
 }
 
 impl<'p> Obligation<'p> {
@@ -70,45 +95,62 @@ impl<'p> Obligation<'p> {
     fn fate(&self, event: &Event) -> Fate {
         let body = &self.body;
         match event.what {
-            What::Mention { name } if body.tree.types.variable(name) == Some(self.variable) => match self.release {
-                Release::Use => Fate::Gone,
-                Release::Methods(methods, field) => self.mention(name, methods, field),
-            },
+            What::Mention { name } if body.tree.types.variable(name) == Some(self.variable) => self.mention(name),
             What::Closure { closure } => {
-                let span = body.ast()[closure].span;
-                let uses = body.tree.uses.get(&Cell::Var(self.variable));
-                let is_used = uses.into_iter().flatten().any(|expr| {
-                    let own = body.ast()[*expr].span;
-                    span.start <= own.start && own.end <= span.end
-                });
+                let is_used = self.mentions(body.ast()[closure].span).next().is_some();
                 if is_used { Fate::Gone } else { Fate::Kept }
             }
             _ => Fate::Kept,
         }
     }
 
+    /// Where it is mentioned in a part of the function.
+    fn mentions(&self, span: Span) -> impl Iterator<Item = ExprId> {
+        let uses = self.body.tree.uses.get(&Cell::Var(self.variable));
+        uses.into_iter().flatten().copied().filter(move |expr| {
+            let own = self.body.ast()[*expr].span;
+            span.start <= own.start && own.end <= span.end
+        })
+    }
+
+    /// Does an event see to it, before it is there, that it is given back: `defer x.Close()`?
+    fn is_foreseen(&self, event: &Event) -> bool {
+        if let Release::Use = self.release {
+            return false;
+        }
+        let (ast, tree) = (self.body.ast(), &self.body.tree);
+        match event.what {
+            What::Closure { closure: later } | What::Defer { call: later } => {
+                self.mentions(ast[later].span).any(|name| self.gives_back(name))
+            }
+            // `t.Cleanup(x.Close)`
+            What::Mention { name } => {
+                tree.types.variable(name) == Some(self.variable) && self.is_value_of_release(name)
+            }
+            _ => false,
+        }
+    }
+
     /// Is it handed on anywhere, returned or kept? Then whoever gets it gives it back, and a deferred call would do so too
     /// early.
     pub(crate) fn is_handed_on(&self) -> bool {
-        let Release::Methods(methods, field) = self.release else { return true };
+        if let Release::Use = self.release {
+            return true;
+        }
         let (ast, tree) = (self.body.ast(), &self.body.tree);
         let uses = tree.uses.get(&Cell::Var(self.variable));
         uses.into_iter().flatten().any(|mention| {
             *mention != self.ident
                 && !matches!(usage(ast, tree, *mention), Usage::Method { .. } | Usage::Gets(_))
-                && !self.gives_back(*mention, methods, field)
-                && (self.mention(*mention, methods, field) == Fate::Gone || self.is_wrapped_for_others(*mention))
+                && !(self.release.field().is_some() && self.gives_back(*mention))
+                && (self.mention(*mention) == Fate::Gone || self.is_wrapped_for_others(*mention))
         })
     }
 
     /// Does something that goes on using it leave the function: `return bufio.NewScanner(resp.Body)`?
     fn is_wrapped_for_others(&self, name: ExprId) -> bool {
         let (ast, tree) = (self.body.ast(), &self.body.tree);
-        let mut value = name;
-        while let Usage::Base(outer) = usage(ast, tree, value) {
-            value = outer;
-        }
-        match usage(ast, tree, value) {
+        match usage(ast, tree, self.part(name)) {
             Usage::Argument { call, .. } => {
                 reads_only(&self.body, call) && wraps(&self.body, call) && leaves(&self.body, call)
             }
@@ -116,26 +158,64 @@ impl<'p> Obligation<'p> {
         }
     }
 
-    /// Is it `resp.Body.Close`, or the channel of a ticker that is received from?
-    fn gives_back(&self, name: ExprId, methods: &[&str], field: Option<&str>) -> bool {
+    /// The field of it, or it itself, that something is done with.
+    fn part(&self, name: ExprId) -> ExprId {
         let (ast, tree) = (self.body.ast(), &self.body.tree);
         let mut value = name;
         while let Usage::Base(outer) = usage(ast, tree, value) {
             value = outer;
         }
-        let is_method =
-            matches!(usage(ast, tree, value), Usage::Method { name, .. } if methods.contains(&name.as_str()));
-        field.is_some() && is_method
+        value
     }
 
-    fn mention(&self, name: ExprId, methods: &[&str], field: Option<&str>) -> Fate {
-        let body = &self.body;
+    /// Is it `resp.Body.Close()`?
+    fn gives_back(&self, name: ExprId) -> bool {
+        match usage(self.body.ast(), &self.body.tree, self.part(name)) {
+            Usage::Method { call, name } => self.is_release(name, || self.body.callee(call)),
+            _ => false,
+        }
+    }
+
+    /// Does a method of it, that is called or taken as a value, give it back?
+    fn is_release(&self, name: Name, method: impl Fn() -> Callee) -> bool {
+        match &self.release {
+            Release::Use => true,
+            Release::Methods(methods, _) => methods.contains(&name.as_str()),
+            Release::Ends(closer, cells) => {
+                let is_other = || match method() {
+                    Callee::Func(function) => is_closer(self.body.program, function, name.as_str(), cells),
+                    _ => false,
+                };
+                name == *closer || is_other()
+            }
+        }
+    }
+
+    /// Is it `x.Close`, taken as a value?
+    fn is_value_of_release(&self, name: ExprId) -> bool {
+        let (body, ast) = (&self.body, self.body.ast());
+        let receiver = self.part(name);
+        if usage(ast, &body.tree, receiver) != Usage::MethodValue {
+            return false;
+        }
+        let Parent::Expr(method) = body.tree.around(ast, receiver) else { return false };
+        let ExprKind::Selector { selected, .. } = ast[method].kind else { return false };
+        ast.name(selected)
+            .is_some_and(|name| self.is_release(name, || body.program.callee_of(body.id.file, &body.tree, method)))
+    }
+
+    /// What becomes of it where it is mentioned.
+    fn mention(&self, name: ExprId) -> Fate {
+        if let Release::Use = self.release {
+            return Fate::Gone;
+        }
+        let (body, field) = (&self.body, self.release.field());
         let (ast, tree) = (body.ast(), &body.tree);
         let mut value = name;
         loop {
             match usage(ast, tree, value) {
-                Usage::Method { name, .. } => {
-                    return if methods.contains(&name.as_str()) { Fate::Gone } else { Fate::Kept };
+                Usage::Method { call, name } => {
+                    return if self.is_release(name, || body.callee(call)) { Fate::Gone } else { Fate::Kept };
                 }
                 Usage::Base(outer) => {
                     // `resp.Body` is what is to be closed; `resp.Status` is something else.
@@ -228,7 +308,7 @@ fn wraps(body: &Body<'_>, call: ExprId) -> bool {
 }
 
 /// Does a call use what it gets without taking it over?
-fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
+pub(crate) fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
     let Callee::Func(function) = body.callee(call) else { return false };
     let Some((path, _, name)) = names(body.program.world, function) else { return false };
     is_stub(body, call)
@@ -280,7 +360,7 @@ impl Watch for Open<'_, '_> {
             return Some(Held::WithError);
         }
         if state == Held::No {
-            return Some(state);
+            return (!self.of.is_foreseen(event)).then_some(state);
         }
         if let What::Assign { name } = event.what {
             // The declaration itself comes after the call.

@@ -64,10 +64,12 @@ pub(crate) enum Callee {
 }
 
 /// A goroutine that a function starts, and what ends it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Starter {
     /// The method.
     pub(crate) closer: &'static str,
+    /// The fields that it waits for; of a context, those that hold its cancel function.
+    pub(crate) cells: Arc<[Cell]>,
     /// The function with the `go` statement, and its call.
     pub(crate) spawner: BodyId,
     pub(crate) call: ExprId,
