@@ -104,6 +104,20 @@ impl<'p> Obligation<'p> {
         }
     }
 
+    /// Does a test go on only if there is an error, and so nothing to give back: `assert.ErrorContains(t, err, …)`?
+    fn is_said_to_fail(&self, call: ExprId) -> bool {
+        let body = &self.body;
+        let Callee::Func(function) = body.callee(call) else { return false };
+        let Some((path, _, name)) = names(body.program.world, function) else { return false };
+        let is_said = path.starts_with("github.com/stretchr/testify/")
+            && matches!(
+                name.trim_end_matches('f'),
+                "Error" | "ErrorIs" | "ErrorAs" | "ErrorContains" | "EqualError" | "NotNil"
+            );
+        let is_it = |expr: ExprId| self.error.is_some() && body.tree.types.variable(expr) == self.error;
+        is_said && body.arguments(call).into_iter().any(is_it)
+    }
+
     /// Where it is mentioned in a part of the function.
     fn mentions(&self, span: Span) -> impl Iterator<Item = ExprId> {
         let uses = self.body.tree.uses.get(&Cell::Var(self.variable));
@@ -371,6 +385,12 @@ impl Watch for Open<'_, '_> {
             if variable.is_some() && variable == self.of.error && !self.of.comes_with(name) {
                 return Some(Held::Alone);
             }
+        }
+        if state == Held::WithError
+            && let What::Call { call } = event.what
+            && self.of.is_said_to_fail(call)
+        {
+            return None;
         }
         match self.of.fate(event) {
             Fate::Gone => None,
