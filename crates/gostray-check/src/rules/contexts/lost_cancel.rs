@@ -28,7 +28,8 @@
 //!
 //! ## When it is wrong
 //!
-//! When the context is meant to live on, on that way.
+//! When the context is meant to live on, on that way. A goroutine that alone uses a context of its own, which is made of
+//! one that the function was given, ends with that, and nothing is said of it.
 //!
 //! ## Fix
 //!
@@ -37,12 +38,15 @@
 
 use gostray_golang::Span;
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
+use gostray_golang::flow::Exit;
+use gostray_golang::types::VarId;
 
 use crate::actor::{loop_around, spawns};
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::obligation::{Obligation, Release, calls, targets};
-use crate::program::{Body, Cell, Usage, What, usage};
+use crate::path::{Watch, search};
+use crate::program::{Body, Cell, Event, Usage, What, parameters, usage};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -53,6 +57,9 @@ pub(in crate::rules) const RULE: Rule = Rule {
     chinese: include_str!("lost_cancel.zh-CN.md"),
     check: Check::Body(check),
 };
+
+/// Five minutes, in nanoseconds.
+const LONG: i128 = 300_000_000_000;
 
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for (call, names) in calls(body) {
@@ -69,10 +76,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let span = body.ast()[call].span;
         if body.ast().name(*cancel).is_some_and(gostray_golang::Name::is_blank) {
             // With a time it ends by itself; to hear of signals is for the whole process.
-            if matches!(
-                names.2,
-                "NotifyContext" | "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause"
-            ) {
+            if names.2 == "NotifyContext" || is_timed(names.2) {
                 continue;
             }
             let message = format!("the cancel function of {} is thrown away", body.text_of(*context));
@@ -85,7 +89,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let Some(obligation) = Obligation::of(body, call, 1, Release::Use) else { continue };
         let Some(way) = obligation.missed() else {
             found.extend(circular(body, call, *context, obligation.ident));
-            found.extend(piled_up(body, call, obligation.ident));
+            if !is_short(body, call, names.2) {
+                found.extend(piled_up(body, call, obligation.ident));
+            }
             found.extend(unheard(body, call, *context, obligation.ident));
             continue;
         };
@@ -116,6 +122,20 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     }
 }
 
+/// Does a function of package context give one that ends by itself?
+fn is_timed(name: &str) -> bool {
+    matches!(name, "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause")
+}
+
+/// Does the context end by itself before many rounds of a loop have passed? Of a time that is not written there, it is
+/// taken that it does.
+fn is_short(body: &Body<'_>, call: ExprId, name: &str) -> bool {
+    let limit = body.arguments(call).get(1).and_then(|limit| {
+        body.program.world.integer(&body.tree.types, body.id.file, *limit).filter(|_| name.starts_with("WithTimeout"))
+    });
+    is_timed(name) && limit.is_none_or(|limit| limit <= LONG)
+}
+
 /// Only a goroutine that waits for the context calls its cancel function.
 fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> Option<Finding> {
     let program = body.program;
@@ -141,6 +161,12 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
         }
         _ => None,
     })?;
+    // It ends with the context that the function was given, for which alone it lives.
+    let is_alone =
+        uses(context)?.into_iter().all(|mention| mention == context || body.tree.owner(mention) == Some(root.id.at));
+    if is_alone && has_parent(body, call) {
+        return None;
+    }
     let first = uses(cancel)?.into_iter().filter(|mention| *mention != cancel).min()?;
     let is_deferred = flow.all().any(|(_, event)| {
         matches!(event.what, What::Deferred { .. })
@@ -163,6 +189,13 @@ fn circular(body: &Body<'_>, call: ExprId, context: ExprId, cancel: ExprId) -> O
         edits: vec![insert_after(body, stmt, &format!("defer {name}()"))],
     });
     Some(finding)
+}
+
+/// Is a context made of one that the function was given?
+fn has_parent(body: &Body<'_>, call: ExprId) -> bool {
+    let names = parameters(body.ast(), body.function().signature);
+    let parent = body.arguments(call).first().and_then(|parent| body.tree.types.variable(*parent));
+    parent.is_some() && names.into_iter().flatten().any(|name| body.tree.types.variable(name) == parent)
 }
 
 /// A goroutine waits for other contexts and cancels this one then; who is given the cancel function and calls it does
@@ -230,6 +263,45 @@ fn tell_of_waiter(
     finding.path.push(step(root, wait, how));
 }
 
+/// Looks for a round that begins with what an earlier one has deferred.
+struct Rounds<'b, 'p> {
+    body: &'b Body<'p>,
+    /// The call that makes the context.
+    call: ExprId,
+    /// The call that is deferred.
+    deferred: ExprId,
+    cancel: VarId,
+}
+
+impl Watch for Rounds<'_, '_> {
+    type State = bool;
+
+    fn start(&self) -> bool {
+        false
+    }
+
+    fn event(&self, is_deferred: bool, event: &Event) -> Option<bool> {
+        match event.what {
+            What::Defer { call } if call == self.deferred => Some(true),
+            // The round cancels it itself.
+            What::Call { call } => {
+                let ExprKind::Call { function, .. } = self.body.ast()[call].kind else { return Some(is_deferred) };
+                let is_cancel = self.body.tree.types.variable(function) == Some(self.cancel);
+                (!is_deferred || !is_cancel).then_some(is_deferred)
+            }
+            _ => Some(is_deferred),
+        }
+    }
+
+    fn is_found(&self, _is_deferred: &bool, _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, is_deferred: &bool, event: &Event) -> bool {
+        *is_deferred && matches!(event.what, What::Call { call } if call == self.call)
+    }
+}
+
 /// `defer cancel()` in a loop without end: the contexts of all rounds stay until the function ends.
 fn piled_up(body: &Body<'_>, call: ExprId, cancel: ExprId) -> Option<Finding> {
     let ast = body.ast();
@@ -238,13 +310,14 @@ fn piled_up(body: &Body<'_>, call: ExprId, cancel: ExprId) -> Option<Finding> {
         return None;
     }
     let variable = body.tree.types.variable(cancel)?;
-    let deferred = body.flow().all().find_map(|(_, event)| match event.what {
+    let (deferred, at) = body.flow().all().find_map(|(_, event)| match event.what {
         What::Defer { call } => {
             let ExprKind::Call { function, .. } = ast[call].kind else { return None };
-            (body.tree.types.variable(function) == Some(variable)).then_some(event.span)
+            (body.tree.types.variable(function) == Some(variable)).then_some((event.span, call))
         }
         _ => None,
     })?;
+    search(body, &Rounds { body, call, deferred: at, cancel: variable })?;
     let span = ast[call].span;
     let name = body.text_of(cancel);
     let message = format!("{name} is deferred in a loop without end: the contexts of all rounds stay");
