@@ -29,7 +29,8 @@
 //! ## When it is wrong
 //!
 //! When the function is meant to return with the lock held on that way, for its caller to give back. Where
-//! other functions give back what they did not take, the rule says *likely* only.
+//! other functions give back what they did not take, the rule says *likely* only, and nothing where the way out has sent
+//! something as a case of a `select`: whoever receives it may give the lock back.
 //!
 //! ## Fix
 //!
@@ -39,7 +40,7 @@
 use std::sync::Arc;
 
 use gostray_golang::ast::{ExprId, StmtKind};
-use gostray_golang::flow::Exit;
+use gostray_golang::flow::{Edge, Exit};
 
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
@@ -138,7 +139,12 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if returns && hands_over(body, lock, &way) {
             continue;
         }
-        let tier = if is_given_elsewhere(body, lock) { Tier::Likely } else { Tier::Proven };
+        let is_elsewhere = is_given_elsewhere(body, lock);
+        // Who receives what is sent gives the lock back.
+        if is_elsewhere && sends_after(body, lock, &way) {
+            continue;
+        }
+        let tier = if is_elsewhere { Tier::Likely } else { Tier::Proven };
         let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
         let span = body.ast()[lock.call].span;
         let message = format!("{} can return with {name} still locked", body.name());
@@ -262,6 +268,19 @@ fn is_given_elsewhere(body: &Body<'_>, lock: &LockCall) -> bool {
         }
     }
     functions.iter().any(|(_, takes, gives)| *gives && !takes)
+}
+
+/// Is something sent on a way after the lock is taken, as a case of a `select`?
+fn sends_after(body: &Body<'_>, lock: &LockCall, way: &Way) -> bool {
+    let ast = body.ast();
+    let taken = ast[lock.call].span.end;
+    way.edges.iter().any(|(_, edge)| match edge {
+        Edge::Clause(clause) if ast[*clause].span.start >= taken => match ast[*clause].kind {
+            StmtKind::Comm { comm: Some(comm), .. } => matches!(ast[comm].kind, StmtKind::Send { .. }),
+            _ => false,
+        },
+        _ => false,
+    })
 }
 
 /// Where another function waits for the lock.
