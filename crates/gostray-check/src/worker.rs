@@ -6,7 +6,7 @@ use gostray_golang::types::Type;
 
 use crate::actor::spawns;
 use crate::path::{Watch, search};
-use crate::program::{Body, Callee, Cell, Event, What, names};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Origin, Usage, What, names, usage};
 
 /// A goroutine that has no way out.
 #[derive(Debug, Clone)]
@@ -76,44 +76,73 @@ pub(crate) fn has_way_out(body: &Body<'_>) -> bool {
 }
 
 impl Worker<'_> {
-    /// Does it start in `main`, `init`, or once for a variable of the package?
+    /// Does it start in `main`, `init`, or once for a variable of the package, or is all that leads to it called by those
+    /// alone?
     pub(crate) fn is_of_the_process(&self) -> bool {
-        let program = self.spawner.program;
-        let outer = program.body(self.spawner.outermost());
-        let Some(function) = outer.declaration() else { return true };
-        let Some((_, receiver, name)) = names(program.world, function) else { return true };
-        if receiver.is_none() && (name == "main" || name == "init" || name.starts_with("Main")) {
-            return true;
-        }
-        if receiver.is_some() {
-            return false;
-        }
-        // It is called by those alone.
-        let cell = Cell::Func(function);
-        if !program.is_seen_whole(cell) {
-            return false;
-        }
-        let mut calls = 0;
-        for (file, expr) in program.uses(cell) {
-            let (ast, tree) = (program.ast(file), program.tree(file));
-            if let crate::program::Usage::Call(call) = crate::program::usage(ast, &tree, expr) {
-                let Some(at) = tree.owner(call) else { continue };
-                let caller = program.body(program.body(crate::program::BodyId { file, at }).outermost());
-                let name = caller.declaration().and_then(|function| names(program.world, function));
-                let is_start = matches!(name, Some((_, None, "main" | "init")));
-                if !is_start {
-                    return false;
-                }
-                calls += 1;
-            }
-        }
-        calls > 0
+        is_once(&self.spawner, 0)
     }
 
     /// Does it wait for a ticker or timer?
     pub(crate) fn ticker(&self) -> Option<Wait> {
         self.waits.iter().copied().find(|wait| is_of_time(&self.root, wait.channel))
     }
+}
+
+/// How many callers up it is asked whether something is called once.
+const MAX_CALLERS: u32 = 4;
+
+/// Is a function called for the whole process: by `main`, `init`, or what a command runs?
+fn is_once(body: &Body<'_>, depth: u32) -> bool {
+    let program = body.program;
+    if is_in_command(body) {
+        return true;
+    }
+    let outer = program.body(body.outermost());
+    let Some(function) = outer.declaration() else { return true };
+    let Some((_, receiver, name)) = names(program.world, function) else { return true };
+    if receiver.is_none() && (name == "main" || name == "init" || name.starts_with("Main")) {
+        return true;
+    }
+    let cell = Cell::Func(function);
+    if depth == MAX_CALLERS || !program.is_seen_whole(cell) {
+        return false;
+    }
+    let mut calls = 0;
+    for (file, expr) in program.uses(cell) {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        match usage(ast, &tree, expr) {
+            Usage::Call(call) | Usage::Method { call, .. } => {
+                let Some(at) = tree.owner(call) else { continue };
+                // What tests start, ends with them.
+                if program.source(file).is_test {
+                    continue;
+                }
+                if !is_once(&program.body(BodyId { file, at }), depth + 1) {
+                    return false;
+                }
+                calls += 1;
+            }
+            Usage::Element { field: Some(field), .. } if is_run(field.as_str()) => calls += 1,
+            _ => {}
+        }
+    }
+    calls > 0
+}
+
+/// Is it, or is it in, a closure that a command runs: `&cobra.Command{RunE: func(…) error { … }}`?
+fn is_in_command(body: &Body<'_>) -> bool {
+    let tree = &body.tree;
+    let functions = std::iter::successors(Some(body.id.at), |at| tree.functions[*at as usize].parent);
+    functions.into_iter().any(|at| match tree.functions[at as usize].origin {
+        Origin::Closure(closure) => matches!(usage(body.ast(), tree, closure),
+            Usage::Element { field: Some(field), .. } if is_run(field.as_str())),
+        Origin::Declared(_) => false,
+    })
+}
+
+/// Is it the field of a command with what it runs?
+fn is_run(field: &str) -> bool {
+    matches!(field, "Run" | "RunE" | "Action")
 }
 
 /// Is a channel that of a ticker or timer?
