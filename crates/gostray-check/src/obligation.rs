@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::flow::Exit;
-use gostray_golang::types::VarId;
+use gostray_golang::types::{Object, VarId};
 use gostray_golang::{Name, Span};
 
 use crate::path::{Atom, Watch, Way, search};
@@ -107,8 +107,11 @@ impl<'p> Obligation<'p> {
     /// Does a test go on only if there is an error, and so nothing to give back: `assert.ErrorContains(t, err, …)`?
     fn is_said_to_fail(&self, call: ExprId) -> bool {
         let body = &self.body;
-        let Callee::Func(function) = body.callee(call) else { return false };
-        let Some((path, _, name)) = names(body.program.world, function) else { return false };
+        let named = match body.callee(call) {
+            Callee::Func(function) => names(body.program.world, function).map(|(path, _, name)| (path, name)),
+            _ => missing(body, call),
+        };
+        let Some((path, name)) = named else { return false };
         let is_said = path.starts_with("github.com/stretchr/testify/")
             && matches!(
                 name.trim_end_matches('f'),
@@ -445,6 +448,22 @@ impl Watch for Open<'_, '_> {
         };
         *state != Held::No && is_lost
     }
+}
+
+/// What a call calls of a package that is imported and not on this machine: the path, and the name.
+fn missing(body: &Body<'_>, call: ExprId) -> Option<(&'static str, &'static str)> {
+    let ast = body.ast();
+    let ExprKind::Call { function, .. } = ast[call].kind else { return None };
+    let ExprKind::Selector { x, selected } = ast[ast.unparen(function)].kind else { return None };
+    if !matches!(body.tree.types.objects.get(&x), Some(Object::Package(None))) {
+        return None;
+    }
+    let package = ast.name(x)?;
+    let import = body.source.imports.iter().find(|import| match import.name {
+        Some(name) => name == package,
+        None => import.path.as_str().rsplit('/').next() == Some(package.as_str()),
+    })?;
+    Some((import.path.as_str(), ast.name(selected)?.as_str()))
 }
 
 /// What a call's results are assigned to, and whether they are declared by it.
