@@ -4,7 +4,7 @@ use gostray_golang::ast::{ExprId, StmtId, StmtKind};
 use gostray_golang::flow::Exit;
 use gostray_golang::types::Type;
 
-use crate::actor::spawns;
+use crate::actor::{loop_around, spawns};
 use crate::path::{Watch, search};
 use crate::program::{Body, BodyId, Callee, Cell, Event, Origin, Usage, What, names, usage};
 
@@ -91,17 +91,24 @@ impl Worker<'_> {
 /// How many callers up it is asked whether something is called once.
 const MAX_CALLERS: u32 = 4;
 
-/// Is a function called for the whole process: by `main`, `init`, or what a command runs?
+/// Is a function called once for the whole process: by `main`, `init`, or what a command runs?
 fn is_once(body: &Body<'_>, depth: u32) -> bool {
     let program = body.program;
-    if is_in_command(body) {
-        return true;
+    // What is written in a function may be run more often than that.
+    let (mut outer, mut is_run_there) = (body.clone(), true);
+    while let Origin::Closure(closure) = outer.function().origin {
+        match usage(outer.ast(), &outer.tree, closure) {
+            Usage::Call(_) => {}
+            Usage::Element { field: Some(field), .. } if is_run_there && is_run(field.as_str()) => return true,
+            _ => is_run_there = false,
+        }
+        let Some(at) = outer.function().parent else { return depth == 0 };
+        outer = program.body(BodyId { file: body.id.file, at });
     }
-    let outer = program.body(body.outermost());
     let Some(function) = outer.declaration() else { return true };
     let Some((_, receiver, name)) = names(program.world, function) else { return true };
     if receiver.is_none() && (name == "main" || name == "init" || name.starts_with("Main")) {
-        return true;
+        return depth == 0 || is_run_there;
     }
     let cell = Cell::Func(function);
     if depth == MAX_CALLERS || !program.is_seen_whole(cell) {
@@ -117,27 +124,26 @@ fn is_once(body: &Body<'_>, depth: u32) -> bool {
                 if program.source(file).is_test {
                     continue;
                 }
-                if !is_once(&program.body(BodyId { file, at }), depth + 1) {
+                let caller = program.body(BodyId { file, at });
+                let is_near = depth == 0 && receiver.is_none() && starts_all(&caller);
+                let is_repeated = || !is_run_there || loop_around(&caller, call).is_some();
+                if !is_near && (is_repeated() || !is_once(&caller, depth + 1)) {
                     return false;
                 }
                 calls += 1;
             }
-            Usage::Element { field: Some(field), .. } if is_run(field.as_str()) => calls += 1,
+            Usage::Element { field: Some(field), .. } if is_run_there && is_run(field.as_str()) => calls += 1,
             _ => {}
         }
     }
     calls > 0
 }
 
-/// Is it, or is it in, a closure that a command runs: `&cobra.Command{RunE: func(…) error { … }}`?
-fn is_in_command(body: &Body<'_>) -> bool {
-    let tree = &body.tree;
-    let functions = std::iter::successors(Some(body.id.at), |at| tree.functions[*at as usize].parent);
-    functions.into_iter().any(|at| match tree.functions[at as usize].origin {
-        Origin::Closure(closure) => matches!(usage(body.ast(), tree, closure),
-            Usage::Element { field: Some(field), .. } if is_run(field.as_str())),
-        Origin::Declared(_) => false,
-    })
+/// Is it `main` or `init`, or written there?
+fn starts_all(body: &Body<'_>) -> bool {
+    let outer = body.program.body(body.outermost());
+    let name = outer.declaration().and_then(|function| names(body.program.world, function));
+    matches!(name, Some((_, None, "main" | "init")))
 }
 
 /// Is it the field of a command with what it runs?
