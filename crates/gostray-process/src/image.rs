@@ -33,8 +33,10 @@ pub(crate) struct Image {
 /// The executable or a plugin.
 pub(crate) struct Module {
     pub(crate) functions: Functions,
-    /// Where its variables lie.
+    /// Where its variables lie, and maybe those of C between them.
     pub(crate) variables: Range<u64>,
+    /// Where only its own do.
+    pub(crate) own: [Range<u64>; 4],
     /// Those that may hold pointers, with a bit for each word; `None` where the bits don't fit.
     pub(crate) pointers: Option<Vec<(Range<u64>, Vec<u8>)>>,
     /// Where its types lie.
@@ -103,8 +105,16 @@ impl Module {
             })
             .collect::<Result<_, ProcessError>>()
             .ok();
+        // The linker of C puts C's own behind each of these.
+        let part = |start, end| Ok::<_, ProcessError>(field(start)?..field(end)?);
+        let own = [
+            part("noptrdata", "enoptrdata")?,
+            part("data", "edata")?,
+            part("bss", "ebss")?,
+            part("noptrbss", "enoptrbss")?,
+        ];
         let types = field("types")?..field("etypes")?;
-        Ok((Self { functions, variables: start..end, pointers, types }, field("next")?))
+        Ok((Self { functions, variables: start..end, own, pointers, types }, field("next")?))
     }
 }
 

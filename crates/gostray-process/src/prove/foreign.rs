@@ -25,8 +25,15 @@ pub(crate) fn read(
     heap: &Heap<'_>,
     unused: Vec<Range<u64>>,
 ) -> Result<Vec<(u64, u64)>, String> {
-    let mut nothing = runtime_chunks(memory, &globals.chunks);
-    let queues: Vec<_> = nothing.iter().flat_map(|chunk| span_queues(memory, chunk, heap)).collect();
+    let is_anonymous = |range: &Range<u64>| {
+        let whole = mappings.iter().find(|mapping| mapping.start <= range.start && range.end <= mapping.end);
+        let is_variables = |own: &Range<u64>| own.start < range.end && range.start < own.end;
+        whole.is_some_and(|mapping| mapping.path.is_empty() && !mapping.shared)
+            && !attached.image.modules.iter().any(|module| is_variables(&module.variables))
+    };
+    let mut nothing = runtime_chunks(memory, &globals.chunks, is_anonymous);
+    let queues = nothing.iter().flat_map(|chunk| span_queues(memory, chunk, heap));
+    let queues: Vec<_> = queues.filter(is_anonymous).collect();
     nothing.extend(queues);
     nothing.extend(unused);
     let mut found = Vec::new();
@@ -72,7 +79,7 @@ fn read_piece(
     }
     let is_gos = |address: u64| {
         heap.has_arena(address)
-            || attached.image.modules.iter().any(|module| module.variables.contains(&address))
+            || attached.image.modules.iter().flat_map(|module| &module.own).any(|part| part.contains(&address))
             || nothing.iter().any(|chunk| chunk.contains(&address))
     };
     let mut look = |start: u64, bytes: &[u8]| {
@@ -125,16 +132,18 @@ fn span_queues(memory: &dyn Memory, chunk: &Range<u64>, heap: &Heap<'_>) -> Vec<
 }
 
 /// Chunks in which the runtime keeps its own records, those of spans above all. What it keeps there
-/// for the collector (finalizers, cleanups) is looked at elsewhere.
-fn runtime_chunks(memory: &dyn Memory, variables: &[u64]) -> Vec<Range<u64>> {
+/// for the collector (finalizers, cleanups) is looked at elsewhere. `is_memory` tells them from what a variable may
+/// hold instead: a number of bytes can be an address of the program.
+fn runtime_chunks(memory: &dyn Memory, variables: &[u64], is_memory: impl Fn(&Range<u64>) -> bool) -> Vec<Range<u64>> {
     let mut chunks = Vec::new();
     for variable in variables {
         let Ok(mut at) = memory.u64(*variable) else { continue };
         let mut list = Vec::new();
         // Each begins with the address of the next.
         while at != 0 && at % PAGE == 0 && list.len() < MAX_CHUNKS {
-            let Ok(next) = memory.u64(at) else { break };
-            list.push(at..at.saturating_add(CHUNK));
+            let chunk = at..at.saturating_add(CHUNK);
+            let Some(next) = memory.u64(at).ok().filter(|_| is_memory(&chunk)) else { break };
+            list.push(chunk);
             at = next;
         }
         if at == 0 {
