@@ -24,6 +24,7 @@ const STATUS_REGISTERS: usize = 112;
 /// call was, segments, flags.
 const RIP: usize = 16;
 const RSP: usize = 19;
+const FS_BASE: usize = 21;
 const GENERAL: usize = 15;
 /// The process id in `struct elf_prpsinfo`.
 const PROCESS_ID: usize = 24;
@@ -194,6 +195,7 @@ impl Threads {
                     tid: half(bytes, STATUS_TID).cast_signed(),
                     pc: register(RIP),
                     sp: register(RSP),
+                    own: register(FS_BASE),
                     words: (0..GENERAL).map(register).collect(),
                 });
             }

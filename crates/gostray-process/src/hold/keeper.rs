@@ -136,7 +136,9 @@ impl Keeper {
                 (None, Some(failure)) => Err(failure),
                 (None, None) => Err(Failure::Failed { errno: libc::EINVAL }),
             },
-            Request::Fork { system_call, max_pause, max_copy } => self.fork(system_call, max_pause, max_copy),
+            Request::Fork { system_call, max_pause, max_copy, stays } => {
+                self.fork(system_call, max_pause, max_copy, stays)
+            }
             Request::DropCopy => {
                 self.watch_copy();
                 self.drop_copy()?;
@@ -145,7 +147,7 @@ impl Keeper {
         }
     }
 
-    fn fork(&mut self, instruction: u64, max_pause: Duration, max_copy: u64) -> Result<Reply, Failure> {
+    fn fork(&mut self, instruction: u64, max_pause: Duration, max_copy: u64, stays: bool) -> Result<Reply, Failure> {
         self.drop_copy()?;
         self.late = None;
         let mut stopped = Stopped::all(self.pid, Instant::now() + max_pause / 2)?;
@@ -178,7 +180,8 @@ impl Keeper {
         // From here on it is ours to end, even if we are killed.
         let stands = sys::wait(copy, true);
         let ends_with_us = sys::trace(libc::PTRACE_SETOPTIONS, copy, libc::PTRACE_O_EXITKILL as usize);
-        drop(stopped);
+        let stays = stays && stands.is_ok() && ends_with_us.is_ok();
+        self.stopped = stays.then_some((stopped, since + max_pause, max_pause));
         let pause = since.elapsed();
         self.copy = Some(ForkedCopy::new(copy, instruction, max_copy));
         stands.map_err(failed)?;

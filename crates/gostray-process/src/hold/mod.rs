@@ -34,6 +34,7 @@ pub use error::HoldError;
 pub(crate) use inject::find_system_call;
 pub(crate) use limits::{Limits, can_fork, can_stop};
 
+use crate::memory::Memory;
 use crate::prove::threads::Thread;
 use wire::{Reply, Request};
 
@@ -65,16 +66,31 @@ impl Hold {
     }
 
     /// Has the process fork; it goes on before this returns. `system_call` is the address of an
-    /// instruction that makes one.
-    pub(crate) fn fork(&mut self, system_call: u64, limits: &Limits) -> Result<(Copy, Held), HoldError> {
+    /// instruction that makes one. What the copy does not get for itself is read from `shared`, the memory of the
+    /// process, while that stands still; without it, that is not asked for.
+    pub(crate) fn fork(
+        &mut self,
+        system_call: u64,
+        limits: &Limits,
+        shared: Option<&dyn Memory>,
+    ) -> Result<(Copy, Held), HoldError> {
         let max_copy = can_fork(self.pid, limits)?;
-        let request = Request::Fork { system_call, max_pause: limits.max_pause, max_copy };
-        match self.ask(&request)? {
-            Reply::Forked { pid, threads, pause } => {
-                Ok((Copy::open(pid).map_err(|what| self.failed(what))?, Held { threads, pause }))
+        let stays = shared.is_some();
+        let request = Request::Fork { system_call, max_pause: limits.max_pause, max_copy, stays };
+        let (pid, threads, mut pause) = match self.ask(&request)? {
+            Reply::Forked { pid, threads, pause } => (pid, threads, pause),
+            reply => return Err(self.refused(&reply)),
+        };
+        let mut copy = Copy::open(pid).map_err(|what| self.failed(what))?;
+        if let Some(memory) = shared {
+            let read = copy.read_apart(memory, |bytes| can_stop(self.pid, bytes, limits));
+            pause = self.resume()?;
+            if let Err(error) = read {
+                self.drop_copy()?;
+                return Err(error);
             }
-            reply => Err(self.refused(&reply)),
         }
+        Ok((copy, Held { threads, pause }))
     }
 
     /// Ends the copy of a fork: an error if it had to be ended before.

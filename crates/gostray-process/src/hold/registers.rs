@@ -20,6 +20,17 @@ pub(crate) fn place(registers: &Registers) -> (u64, u64) {
     (registers.pc, registers.sp)
 }
 
+/// Where the thread's own variables begin, as C has them; 0 where that is not among the registers.
+pub(crate) fn own(registers: &Registers) -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    return registers.fs_base;
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        let _ = registers;
+        0
+    }
+}
+
 /// The registers that may hold pointers.
 pub(crate) fn general(registers: &Registers) -> Vec<u64> {
     let r = registers;

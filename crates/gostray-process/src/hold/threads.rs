@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use nix::libc;
 
-use crate::hold::registers::{general, place};
+use crate::hold::registers::{general, own, place};
 use crate::hold::wire::Failure;
 use crate::prove::threads::Thread;
 use crate::sys::{self, Event, Registers, SignalInfo};
@@ -114,7 +114,7 @@ impl Stopped {
             let mut words = general(&registers);
             let extended = sys::extended_registers(*tid).map_err(failed)?;
             words.extend(extended.chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)));
-            held.push((Thread { tid: *tid, pc, sp, words }, registers));
+            held.push((Thread { tid: *tid, pc, sp, own: own(&registers), words }, registers));
         }
         Ok(held)
     }

@@ -12,9 +12,17 @@ const MAX_WORDS: usize = 16 << 20;
 /// What the keeper is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Request {
-    Stop { max_pause: Duration },
+    Stop {
+        max_pause: Duration,
+    },
     Resume,
-    Fork { system_call: u64, max_pause: Duration, max_copy: u64 },
+    /// `stays`: the process stands still after it, until it is resumed.
+    Fork {
+        system_call: u64,
+        max_pause: Duration,
+        max_copy: u64,
+        stays: bool,
+    },
     DropCopy,
 }
 
@@ -110,7 +118,9 @@ impl Request {
         match self {
             Self::Stop { max_pause } => vec![1, nanos(*max_pause)],
             Self::Resume => vec![2],
-            Self::Fork { system_call, max_pause, max_copy } => vec![3, *system_call, nanos(*max_pause), *max_copy],
+            Self::Fork { system_call, max_pause, max_copy, stays } => {
+                vec![3, *system_call, nanos(*max_pause), *max_copy, u64::from(*stays)]
+            }
             Self::DropCopy => vec![4],
         }
     }
@@ -119,8 +129,9 @@ impl Request {
         Some(match *words {
             [1, max_pause] => Self::Stop { max_pause: Duration::from_nanos(max_pause) },
             [2] => Self::Resume,
-            [3, system_call, max_pause, max_copy] => {
-                Self::Fork { system_call, max_pause: Duration::from_nanos(max_pause), max_copy }
+            [3, system_call, max_pause, max_copy, stays] => {
+                let max_pause = Duration::from_nanos(max_pause);
+                Self::Fork { system_call, max_pause, max_copy, stays: stays != 0 }
             }
             [4] => Self::DropCopy,
             _ => return None,
@@ -157,16 +168,18 @@ impl Reply {
 
 fn encode_threads(threads: &[Thread]) -> impl Iterator<Item = u64> + '_ {
     threads.iter().flat_map(|thread| {
-        let head = [u64::from(thread.tid.unsigned_abs()), thread.pc, thread.sp, thread.words.len() as u64];
+        let (tid, len) = (thread.tid.unsigned_abs().into(), thread.words.len() as u64);
+        let head = [tid, thread.pc, thread.sp, thread.own, len];
         head.into_iter().chain(thread.words.iter().copied())
     })
 }
 
 fn decode_threads(mut words: &[u64]) -> Option<Vec<Thread>> {
     let mut threads = Vec::new();
-    while let [tid, pc, sp, len, rest @ ..] = words {
-        let (own, after) = rest.split_at_checked(usize::try_from(*len).ok()?)?;
-        threads.push(Thread { tid: i32::try_from(*tid).ok()?, pc: *pc, sp: *sp, words: own.to_vec() });
+    while let [tid, pc, sp, own, len, rest @ ..] = words {
+        let (held, after) = rest.split_at_checked(usize::try_from(*len).ok()?)?;
+        let tid = i32::try_from(*tid).ok()?;
+        threads.push(Thread { tid, pc: *pc, sp: *sp, own: *own, words: held.to_vec() });
         words = after;
     }
     words.is_empty().then_some(threads)

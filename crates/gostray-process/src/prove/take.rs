@@ -36,7 +36,9 @@ pub(crate) fn take<'m>(
     let mut instead = None;
     if options.method != Method::Stop {
         let instruction = find_system_call(attached.memory(), &attached.memory().mappings()?)?;
-        match hold.fork(instruction, &limits) {
+        // Only C shares memory in which it may keep the address of something of Go's.
+        let shared = attached.uses_c().then(|| attached.memory());
+        match hold.fork(instruction, &limits, shared) {
             Ok((copy, held)) => {
                 let capture = Capture::read(&copy, attached, globals, Some(&held.threads), sites, recycled);
                 // If it was ended before, that is why it could not be read.

@@ -6,7 +6,7 @@ use crate::goroutine::Goroutine;
 use crate::heap::Heap;
 use crate::layout::Layout;
 use crate::live::Mapping;
-use crate::memory::Memory;
+use crate::memory::{Memory, word};
 use crate::site::{Resume, Sites};
 use crate::standing::{Interrupted, MAX_NESTED, interrupted};
 
@@ -40,6 +40,9 @@ pub(crate) struct Thread {
     pub(crate) tid: i32,
     pub(crate) pc: u64,
     pub(crate) sp: u64,
+    /// Where its own variables begin: C libraries put them at the end of the stack that they make for it. Not the
+    /// first thread's, and 0 where it is not known.
+    pub(crate) own: u64,
     /// Every register that can hold a pointer, vector registers included.
     pub(crate) words: Vec<u64>,
 }
@@ -81,7 +84,7 @@ pub(crate) fn read<'g>(
         match on_goroutine(thread.sp) {
             Some(goroutine) => {
                 // The system stack of its thread is not in use from where that will go on with it.
-                let below = system_stack(stand, goroutine).and_then(|sp| unused(sp, sp, stand.mappings));
+                let below = system_stack(stand, goroutine).and_then(|sp| unused(thread, sp, sp, stand.mappings));
                 found.unused.extend(below);
                 // What it will go on with after a system call is on its stack.
                 if !goroutine.is_in_syscall() {
@@ -104,8 +107,8 @@ fn before_signals(stand: &Stand<'_>, thread: &Thread, sites: &mut Sites<'_>) -> 
         let Some(Interrupted { at: Resume { pc, sp }, context }) = interrupted(stand.memory, at, sites) else { break };
         let Some(end) = stack_end(context, stand.heap, stand.mappings) else { break };
         let Ok(bytes) = stand.memory.bytes(context, end.saturating_sub(context)) else { break };
-        let words = bytes.chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0)).collect();
-        thread = Thread { tid: thread.tid, pc, sp, words };
+        let words = bytes.chunks_exact(8).map(|bytes| word(bytes, 0)).collect();
+        thread = Thread { pc, sp, words, ..thread };
     }
     thread
 }
@@ -132,10 +135,12 @@ fn on_system_stack(
         _ => end,
     };
     let is_idle = frames.iter().any(|frame| IDLE.contains(&sites.name(frame.site)));
-    found.unused.extend(unused(thread.sp, if is_idle { used } else { start }, stand.mappings));
+    if !is_on_signal_stack(thread.sp, from_sp) {
+        found.unused.extend(unused(thread, thread.sp, if is_idle { used } else { start }, stand.mappings));
+    }
     if !is_idle {
         let used = usize::try_from(used - start).unwrap_or(bytes.len()).min(bytes.len());
-        let frames = bytes[..used].chunks_exact(8).map(|bytes| crate::memory::word(bytes, 0));
+        let frames = bytes[..used].chunks_exact(8).map(|bytes| word(bytes, 0));
         found.stacks.push(ThreadStack { tid: thread.tid, words: thread.words.iter().copied().chain(frames).collect() });
     }
     Ok(())
@@ -148,18 +153,30 @@ fn system_stack(stand: &Stand<'_>, goroutine: &Goroutine) -> Option<u64> {
     word(system.checked_add(stand.layout.at("runtime.g.sched.sp"))?)
 }
 
-/// What is not in use of the stack that an address lies on, if C made it: all below `end`.
-fn unused(sp: u64, end: u64, mappings: &[Mapping]) -> Option<Range<u64>> {
-    Some(guarded_stack(sp, mappings)?.start..end)
+/// What is not in use of the stack that an address lies on, if C made it for the thread: all below `end`.
+fn unused(thread: &Thread, sp: u64, end: u64, mappings: &[Mapping]) -> Option<Range<u64>> {
+    Some(made_stack(thread, sp, mappings)?.start..end)
 }
 
-/// The mapping of a stack that C made, if it is nothing else: it has a guard below, or is the first
-/// thread's.
-fn guarded_stack(sp: u64, mappings: &[Mapping]) -> Option<&Mapping> {
+/// The mapping of the stack that C made for a thread, if it is nothing else: it has a guard below and the thread's own
+/// variables at its end, or is the first thread's. A coroutine of C may stand on what `malloc` gave, which has such a
+/// guard, too, and much else in it.
+fn made_stack<'m>(thread: &Thread, sp: u64, mappings: &'m [Mapping]) -> Option<&'m Mapping> {
     let number = mappings.iter().position(|mapping| (mapping.start..mapping.end).contains(&sp))?;
     let (mapping, below) = (&mappings[number], number.checked_sub(1).map(|below| &mappings[below]));
     let has_guard = below.is_some_and(|below| below.end == mapping.start && !below.readable);
-    (has_guard || mapping.path == "[stack]").then_some(mapping)
+    let is_made = has_guard && (sp..mapping.end).contains(&thread.own);
+    (is_made || mapping.path == "[stack]").then_some(mapping)
+}
+
+/// Does a handler of C stand on a stack of its own there? That may be an array on the stack of the thread, so that
+/// what it interrupted lies below. The kernel notes it with what was interrupted: its address, flags, and size
+/// (`uc_stack`).
+fn is_on_signal_stack(sp: u64, from_sp: &[u8]) -> bool {
+    (0..from_sp.len().saturating_sub(16)).step_by(8).any(|at| {
+        let (start, size) = (word(from_sp, at), word(from_sp, at + 16));
+        start != 0 && start <= sp && start.checked_add(size).is_some_and(|end| sp < end && size < MAX_STACK)
+    })
 }
 
 /// Where a stack ends: with its span, if Go made it, otherwise with its mapping.
