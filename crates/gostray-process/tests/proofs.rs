@@ -4,11 +4,12 @@
 
 mod program;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use gostray_model::Snapshot;
 use gostray_process::{HoldError, Method, ProcessError, ProveOptions, ProveProgress, Prover, prove};
+use program::snapshots::{options, proven, starters};
 use program::{Program, build, releases};
 
 /// Small mutexes share blocks of memory with whatever was made at that moment, which may be alive.
@@ -36,25 +37,6 @@ const HOLDERS: &[(&str, &str)] = &[
     ("heldBySignal", "global"),
     ("heldBySyncMap", "global"),
 ];
-
-fn options(method: Method) -> ProveOptions {
-    // Nothing here depends on how long it takes, and the machine may be slow.
-    ProveOptions { method, max_pause: Duration::from_secs(30), ..ProveOptions::default() }
-}
-
-/// The function that started each goroutine, by its id.
-fn starters(snapshot: &Snapshot) -> BTreeMap<u64, String> {
-    let tables = &snapshot.tables;
-    let all = snapshot.records.iter().filter_map(|record| {
-        let creator = tables.frame(tables.stack(record.stack).created_by?);
-        Some((record.id, creator.function.strip_prefix("main.")?.to_owned()))
-    });
-    all.collect()
-}
-
-fn proven(snapshot: &Snapshot) -> BTreeSet<u64> {
-    snapshot.facts.iter().filter(|(_, fact)| fact.proven).map(|(id, _)| *id).collect()
-}
 
 #[test]
 fn what_can_never_run_again_is_proven_and_what_is_held_is_not() {
@@ -154,29 +136,6 @@ fn what_the_runtime_finds_is_proven_and_more() {
         assert!(ours.iter().any(|id| starters[id] == name), "{name} is not proven");
     }
     assert!(more.contains("leakField") && more.contains("leakItself"), "the runtime has learnt: {more:?}");
-}
-
-/// `GOSTRAY_SNAPSHOTS` says how many snapshots are taken of each; a few are enough to see what always
-/// happens.
-#[test]
-fn nothing_is_proven_of_a_program_without_leaks() {
-    let count: u32 = std::env::var("GOSTRAY_SNAPSHOTS").map_or(30, |count| count.parse().unwrap());
-    let folder = tempfile::tempdir().unwrap();
-    for release in releases() {
-        let program = Program::start(&build(release, "lively", folder.path(), &["-ldflags=-s -w"]), &[], &[]);
-        let mut prover = Prover::attach(program.pid()).unwrap();
-        for number in 0..count {
-            let method = if number % 4 == 3 { Method::Stop } else { Method::Fork };
-            // Without looking first: there would hardly ever be a snapshot.
-            let options = ProveOptions { look_first: false, ..options(method) };
-            let snapshot = prover.prove(&options, &mut |_| {}).unwrap();
-            let starters = starters(&snapshot);
-            let wrong: Vec<_> = proven(&snapshot).iter().map(|id| starters[id].clone()).collect();
-            assert!(wrong.is_empty(), "Go {release}, snapshot {number} {method:?}: {wrong:?}");
-            assert!(snapshot.pause.is_some_and(|pause| !pause.is_zero()));
-        }
-        program.assert_unharmed();
-    }
 }
 
 #[test]

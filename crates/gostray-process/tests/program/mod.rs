@@ -1,5 +1,8 @@
 //! A Go program as a child process that answers commands on its standard input.
 #![allow(dead_code, reason = "not every test needs all of it")]
+#![allow(clippy::print_stderr, reason = "a test that is skipped says why")]
+
+pub(crate) mod snapshots;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +32,15 @@ pub(crate) fn build(release: &str, fixture: &str, folder: &Path, args: &[&str]) 
     let executable = folder.join(format!("{fixture}-{release}-{}", args.len()));
     toolchain(release).build(&source, &executable, args).unwrap();
     executable
+}
+
+/// Can programs with C be built here? Says so if not.
+pub(crate) fn has_c() -> bool {
+    let has = Command::new("cc").arg("--version").output().is_ok();
+    if !has {
+        eprintln!("SKIPPED: there is no C compiler here (cc)");
+    }
+    has
 }
 
 /// It ends with this value.
