@@ -43,6 +43,17 @@ pub(crate) fn find(memory: &dyn Memory, mappings: &[Mapping]) -> Result<Option<B
     }))
 }
 
+/// Is it there, but with something else for a release? Garble writes `unknown`.
+pub(crate) fn is_hidden(memory: &dyn Memory, mappings: &[Mapping]) -> bool {
+    let version = search(memory, mappings, MAGIC, 16, |address| {
+        let header = memory.bytes(address, 32).ok()?;
+        // The magic stands in the code of what reads it, too, with nothing sensible behind it.
+        let is_header = header[14] == 8 && header[15] & INLINE != 0;
+        is_header.then(|| string(memory, address + 32))?.filter(|(version, _)| !version.is_empty())
+    });
+    version.is_some()
+}
+
 /// Parses the two strings of the section, as far as they are valid.
 pub(crate) fn parse(version: &[u8], modules: &[u8]) -> Option<BuildInfo> {
     let go_version = String::from_utf8(version.to_vec()).ok()?;

@@ -52,7 +52,7 @@ pub enum ProcessError {
         mend: String,
     },
     /// It is no Go program, or one that was built with another compiler.
-    #[error("{subject} is no program of the Go compiler: {what}")]
+    #[error("{subject} is no program of the Go compiler: {what}{}", instead(.subject))]
     NotGo {
         /// The process.
         subject: Subject,
@@ -116,4 +116,12 @@ pub enum ProcessError {
     /// It could not be held up for a snapshot.
     #[error(transparent)]
     Hold(#[from] crate::hold::HoldError),
+}
+
+/// Where a process that is none may have been taken for another.
+fn instead(subject: &Subject) -> &'static str {
+    match subject {
+        Subject::Process(_) => "; `gostray ps` lists the processes that are",
+        Subject::Core(_) => "",
+    }
 }

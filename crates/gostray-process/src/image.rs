@@ -53,8 +53,13 @@ impl Image {
     ) -> Result<Self, ProcessError> {
         let not_go = |what| ProcessError::NotGo { subject: subject.clone(), what };
         let machine = machine(memory, subject, mappings)?;
-        let build = buildinfo::find(memory, mappings)?
-            .ok_or_else(|| not_go("it holds no Go build information (gccgo, TinyGo or another language)"))?;
+        let build = buildinfo::find(memory, mappings)?.ok_or_else(|| {
+            if buildinfo::is_hidden(memory, mappings) {
+                let what = "its Go release was taken out of it, as garble does, and nothing else tells how its memory is laid out";
+                return ProcessError::Unsupported { subject: subject.clone(), what: what.to_owned() };
+            }
+            not_go("it holds no Go build information (gccgo, TinyGo or another language)")
+        })?;
         let layout = Layout::of(&build.go_version, machine)
             .map_or_else(|| Layout::of_program(&build.go_version, executable()), Ok);
         let layout = layout.map_err(|why| ProcessError::Unsupported {

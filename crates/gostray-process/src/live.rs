@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 
 use gostray_model::{Target, TargetKind};
 
@@ -56,6 +56,13 @@ impl Live {
         let link = fs::read_link(&path).map_err(|e| explain(self.pid, &path, e))?;
         Ok(link.to_string_lossy().into_owned())
     }
+
+    /// The name of the emulator that it is, if it is one.
+    fn emulator(&self) -> Option<String> {
+        let path = self.executable_path().ok()?;
+        let name = path.rsplit('/').next()?;
+        name.starts_with("qemu-").then(|| name.to_owned())
+    }
 }
 
 impl Process for Live {
@@ -92,6 +99,11 @@ impl Process for Live {
         let pid = self.pid;
         if matches!(error, ProcessError::Gone { .. } | ProcessError::Permission { .. }) {
             return error;
+        }
+        // What an emulator runs is not what the kernel runs.
+        if let (ProcessError::NotGo { .. }, Some(name)) = (&error, self.emulator()) {
+            let what = format!("{name} runs it, a program for another processor");
+            return ProcessError::Unsupported { subject: self.subject(), what };
         }
         match self.mappings() {
             Ok(mappings) if mappings.is_empty() => ProcessError::Gone { pid },
@@ -206,31 +218,32 @@ fn explain(pid: u32, path: &str, error: io::Error) -> ProcessError {
     if error.kind() != io::ErrorKind::PermissionDenied {
         return ProcessError::Proc { path: path.to_owned(), source: error };
     }
-    let own = fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).ok();
-    let owner = fs::metadata(format!("/proc/{pid}")).map(|m| std::os::unix::fs::MetadataExt::uid(&m)).ok();
+    let user = |path: String| fs::metadata(path).map(|metadata| metadata.uid()).ok();
+    let (own, owner) = (user("/proc/self".to_owned()), user(format!("/proc/{pid}")));
+    // The files of who may not be looked at belong to root, whosever the process is.
+    let hides = owner != Some(0) && user(format!("/proc/{pid}/mem")) == Some(0);
     let yama = fs::read_to_string("/proc/sys/kernel/yama/ptrace_scope").unwrap_or_default();
     let yama = yama.trim();
+    let sudo = format!("run: sudo gostray prove {pid}   (or: sudo gostray inspect pid:{pid})");
     let (why, mend) = if own != owner {
-        (
-            "it belongs to another user".to_owned(),
-            format!("run: sudo gostray prove {pid}   (or: sudo gostray inspect pid:{pid})"),
-        )
-    } else if matches!(yama, "1" | "2") {
-        (
-            format!("Yama allows it only with CAP_SYS_PTRACE: kernel.yama.ptrace_scope is {yama}"),
-            format!("run: sudo gostray prove {pid}   (or: sudo gostray inspect pid:{pid})"),
-        )
+        ("it belongs to another user".to_owned(), sudo)
     } else if yama == "3" {
         (
             "Yama allows it to nobody until the next boot: kernel.yama.ptrace_scope is 3".to_owned(),
             "if it serves net/http/pprof, use gostray inspect HOST:PORT".to_owned(),
         )
+    } else if matches!(yama, "1" | "2") {
+        (format!("Yama allows it only with CAP_SYS_PTRACE: kernel.yama.ptrace_scope is {yama}"), sudo)
+    } else if hides {
+        ("it has secrets: it was started with capabilities, or has called prctl PR_SET_DUMPABLE".to_owned(), sudo)
     } else {
+        let sudo = if own == Some(0) { String::new() } else { format!("{sudo}\n") };
         (
             "no CAP_SYS_PTRACE, as in most containers".to_owned(),
-            "in Kubernetes: kubectl debug -it POD --target=CONTAINER --profile=general --image=IMAGE-WITH-GOSTRAY\n\
-             in Docker: docker run --cap-add SYS_PTRACE …"
-                .to_owned(),
+            format!(
+                "{sudo}in Kubernetes: kubectl debug -it POD --target=CONTAINER --profile=general --image=IMAGE-WITH-GOSTRAY\n\
+                 in Docker: docker run --cap-add SYS_PTRACE …"
+            ),
         )
     };
     ProcessError::Permission { pid, why, mend }

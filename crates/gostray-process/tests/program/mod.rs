@@ -55,6 +55,11 @@ impl Program {
     pub(crate) fn start(executable: &Path, args: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(executable);
         command.args(args).envs(environment.iter().copied()).current_dir(executable.parent().unwrap());
+        Self::start_command(&mut command)
+    }
+
+    /// The same, however it is started.
+    pub(crate) fn start_command(command: &mut Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let input = process.stdin.take().unwrap();
         let output = BufReader::new(process.stdout.take().unwrap());
