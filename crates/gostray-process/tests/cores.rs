@@ -256,6 +256,60 @@ fn nothing_is_proven_where_something_is_not_known() {
     assert!(!goroutines(&open(&path).unwrap().list().unwrap()).is_empty());
 }
 
+/// Where each header of a segment stands in a core.
+fn program_headers(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    let half = |at: usize| usize::from(u16::from_le_bytes([bytes[at], bytes[at + 1]]));
+    let (first, size, count) = (word(bytes, 32), half(54), half(56));
+    (0..count).map(move |number| first + number * size)
+}
+
+fn word(bytes: &[u8], at: usize) -> usize {
+    usize::try_from(u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())).unwrap()
+}
+
+/// With bit 4 of `coredump_filter` cleared the kernel leaves out the first page of the executable, by which it is known
+/// again.
+#[test]
+fn an_executable_that_must_be_trusted_is_good_for_a_list_and_not_for_a_proof() {
+    if !kernel_writes_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, executable) = core(folder.path());
+    let expected = goroutines(&open(&path).unwrap().list().unwrap());
+    let mut bytes = fs::read(&path).unwrap();
+    let begins = fs::read(&executable).unwrap()[..4096].to_vec();
+    let is_first = |at: &usize| bytes[word(&bytes, at + 8)..].starts_with(&begins) && word(&bytes, at + 32) > 0;
+    let first = program_headers(&bytes).find(is_first).unwrap();
+    // What is in the file of it.
+    bytes[first + 32..first + 40].fill(0);
+    fs::write(&path, bytes).unwrap();
+    let core = open(&path).unwrap();
+    let listed = core.list().unwrap();
+    assert_eq!(goroutines(&listed), expected);
+    let why = format!("lacks what tells whether {} is what the process ran", executable.display());
+    assert!(listed.notes.iter().any(|note| note.text.contains(&why)), "{:?}", listed.notes);
+    refused(&path, &[&why, "nothing can be proven", "gostray inspect"]);
+}
+
+/// A thread of which not all is known might hold what wakes a goroutine.
+#[test]
+fn registers_that_are_cut_off_are_refused() {
+    if !kernel_writes_cores() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (path, _) = core(folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    // The length of a note's name and of what it says, its type (`NT_PRSTATUS`) and its name.
+    let head = [&5_u32.to_le_bytes()[..], &336_u32.to_le_bytes(), &1_u32.to_le_bytes(), b"CORE\0"].concat();
+    let at = (0..1 << 20).find(|at| bytes[*at..].starts_with(&head)).unwrap();
+    bytes[at + 4..at + 8].copy_from_slice(&200_u32.to_le_bytes());
+    fs::write(&path, bytes).unwrap();
+    refused(&path, &["notes are damaged", "registers of a thread are cut off"]);
+    assert!(open(&path).is_err());
+}
+
 #[test]
 fn what_is_no_core_of_go_is_refused() {
     let folder = tempfile::tempdir().unwrap();
