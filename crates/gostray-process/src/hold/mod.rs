@@ -81,7 +81,14 @@ impl Hold {
             Reply::Forked { pid, threads, pause } => (pid, threads, pause),
             reply => return Err(self.refused(&reply)),
         };
-        let mut copy = Copy::open(pid).map_err(|what| self.failed(what))?;
+        let mut copy = match Copy::open(pid) {
+            Ok(copy) => copy,
+            Err(what) => {
+                // If it was ended before, that is why.
+                self.drop_copy()?;
+                return Err(self.failed(what));
+            }
+        };
         if let Some(memory) = shared {
             let read = copy.read_apart(memory, |bytes| can_stop(self.pid, bytes, limits));
             pause = self.resume()?;

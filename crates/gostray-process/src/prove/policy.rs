@@ -131,7 +131,8 @@ impl Prover {
         let hold = Hold::start(pid)?;
         let attached = Attached::open(pid)?;
         attached.can_prove()?;
-        let globals = HeapGlobals::find(attached.memory(), &attached.image).map_err(|what| attached.misfit(what))?;
+        let globals = HeapGlobals::find(attached.memory(), &attached.image)
+            .map_err(|what| attached.process.explain(attached.misfit(what)))?;
         Ok(Self { attached, globals, hold, seen: Seen::default() })
     }
 
