@@ -26,6 +26,8 @@ pub struct Change {
 pub struct Plan {
     /// The files that change, by name.
     pub changes: Vec<Change>,
+    /// The findings whose fixes are in them, by their places among those that were given.
+    pub made: Vec<usize>,
     /// Fixes that touch the text of others: a second round will do them.
     pub postponed: usize,
     /// Fixes that were left out, as the file would not parse any more.
@@ -41,13 +43,14 @@ pub struct Plan {
 pub fn plan(findings: &[Finding], safety: Safety) -> Result<Plan, (PathBuf, std::io::Error)> {
     let mut plan = Plan::default();
     let mut accepted: BTreeMap<PathBuf, (Vec<Edit>, usize)> = BTreeMap::new();
-    for finding in findings {
+    for (number, finding) in findings.iter().enumerate() {
         let Some(fix) = finding.fix.as_ref().filter(|fix| fix.safety <= safety && !fix.edits.is_empty()) else {
             continue;
         };
         // The same change for two findings is one.
         let known = |edit: &Edit| accepted.get(&edit.file).is_some_and(|(edits, _)| edits.contains(edit));
         if fix.edits.iter().all(known) {
+            plan.made.push(number);
             continue;
         }
         let overlaps = |edit: &Edit| {
@@ -57,6 +60,7 @@ pub fn plan(findings: &[Finding], safety: Safety) -> Result<Plan, (PathBuf, std:
             plan.postponed += 1;
             continue;
         }
+        plan.made.push(number);
         for (at, edit) in fix.edits.iter().enumerate() {
             let (edits, count) = accepted.entry(edit.file.clone()).or_default();
             edits.push(edit.clone());
@@ -71,6 +75,9 @@ pub fn plan(findings: &[Finding], safety: Safety) -> Result<Plan, (PathBuf, std:
             None => plan.refused += fixes,
         }
     }
+    let changed = |edit: &Edit| plan.changes.iter().any(|change| change.path == edit.file);
+    let is_whole = |finding: &Finding| finding.fix.iter().flat_map(|fix| &fix.edits).all(changed);
+    plan.made.retain(|number| is_whole(&findings[*number]));
     Ok(plan)
 }
 

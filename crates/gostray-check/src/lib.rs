@@ -19,6 +19,8 @@
 //! | `check` | runs the rules over packages |
 //! | `kept` | what is kept from one look to the next, so that only what changed is looked at again |
 //! | `fix` | puts fixes together |
+//! | `rung` | how far a fix that was made is verified |
+//! | `witness` | a test that fails before a fix and passes after it |
 //! | `suppress`, `background`, `baseline`, `config` | what a project does not want to hear |
 //!
 //! A rule asks one of two things. *Is everything seen?* A value is followed from where it is made through
@@ -42,9 +44,11 @@ mod obligation;
 mod path;
 mod program;
 mod rules;
+mod rung;
 mod runner;
 mod starter;
 mod suppress;
+mod witness;
 mod worker;
 
 pub use account::{Account, Waiting, Waker, accounts, function_at};
@@ -55,3 +59,5 @@ pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};
 pub use fix::{Change, Plan, plan};
 pub use kept::{Cache, CacheError};
 pub use rules::{RULES, Rule, rule};
+pub use rung::{Fixed, Rung};
+pub use witness::{Left, WITNESS, Witness, WitnessTest, Witnessed, witness_test};

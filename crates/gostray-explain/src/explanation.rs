@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gostray_check::{Account, Finding, Owner, Waiting, accounts, function_at};
+use gostray_check::{Account, Finding, Owner, Waiting, Witness, accounts, function_at};
 use gostray_golang::package::{PackageId, World};
 use gostray_model::{Frame, FunctionName, Group, Operation, Snapshot, blocked_frame};
 
@@ -29,6 +29,15 @@ pub enum Verified {
     Builds,
     /// Their tests pass, too.
     Tested,
+    /// A generated test fails without it and passes with it, too.
+    Witnessed(Witness),
+    /// There is no such test.
+    NoWitness {
+        /// How far it was verified otherwise.
+        below: Box<Verified>,
+        /// Why there is none.
+        why: String,
+    },
     /// The command that fails with it.
     Fails(&'static str),
 }
@@ -39,6 +48,8 @@ impl std::fmt::Display for Verified {
             Self::Parses => f.write_str("the file parses with it; it was neither built nor tested"),
             Self::Builds => f.write_str("go build and go vet pass with it"),
             Self::Tested => f.write_str("go build, go vet and the tests of its package pass with it"),
+            Self::Witnessed(witness) => write!(f, "{witness}"),
+            Self::NoWitness { below, why } => write!(f, "{below}; no witness: {why}"),
             Self::Fails(command) => write!(f, "{command} fails with it"),
         }
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 
-use gostray_check::{Finding, Fix, Place};
+use gostray_check::{Finding, Fix, Fixed, Place, Witness, Witnessed};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -29,6 +29,53 @@ pub(crate) struct FindingsJson {
     notes: Vec<String>,
     /// The findings, by file and line.
     findings: Vec<FindingJson>,
+    /// With `--fix`: what was mended, which is no finding any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fixed: Vec<FixedJson>,
+}
+
+/// A fix that was made.
+#[derive(Serialize, JsonSchema)]
+struct FixedJson {
+    /// What it mends, where that was before.
+    finding: FindingJson,
+    /// The highest rung of verification that it reached, of those that were asked for: `parse`, `check`, `build`, `test`
+    /// or `witness`.
+    verified: &'static str,
+    /// The call that leaves goroutines without it, and none with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witness: Option<WitnessJson>,
+    /// Where a witness was asked for and there is none: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    no_witness: Option<String>,
+}
+
+/// A call that witnesses a fix.
+#[derive(Serialize, JsonSchema)]
+struct WitnessJson {
+    /// The call, with its arguments.
+    call: String,
+    /// How often it was made without the fix.
+    runs_before: u32,
+    /// How many of these left goroutines.
+    leaked_before: u32,
+    /// How often it was made with the fix: none of these left anything.
+    runs_after: u32,
+    /// What is left without the fix.
+    left: Vec<LeftJson>,
+}
+
+/// Goroutines that a call leaves.
+#[derive(Serialize, JsonSchema)]
+struct LeftJson {
+    /// How many.
+    count: u32,
+    /// How they wait.
+    state: String,
+    /// In which function.
+    function: String,
+    /// It is the call itself, which does not return.
+    is_call: bool,
 }
 
 /// A finding. Lines and columns begin at 1, columns count bytes.
@@ -141,6 +188,7 @@ pub(super) fn write(report: &FindingsReport<'_>, out: &mut dyn Write) -> io::Res
         elapsed_ms: u64::try_from(report.elapsed.as_millis()).unwrap_or(u64::MAX),
         notes: report.notes.to_vec(),
         findings: report.findings().iter().map(|finding| of(report.base, finding)).collect(),
+        fixed: report.fixed.iter().map(|fixed| fixed_of(report.base, fixed)).collect(),
     };
     serde_json::to_writer_pretty(&mut *out, &json)?;
     writeln!(out)
@@ -176,6 +224,31 @@ pub(crate) fn of(base: &Path, finding: &Finding) -> FindingJson {
         fix: finding.fix.as_ref().map(|fix| fix_of(base, fix)),
         fingerprint: finding.fingerprint.clone(),
         live: finding.live,
+    }
+}
+
+fn fixed_of(base: &Path, fixed: &Fixed) -> FixedJson {
+    let (witness, no_witness) = match &fixed.witnessed {
+        None => (None, None),
+        Some(Witnessed::By(witness)) => (Some(witness_of(witness)), None),
+        Some(Witnessed::Not(why)) => (None, Some(why.clone())),
+    };
+    FixedJson { finding: of(base, &fixed.finding), verified: fixed.rung.word(), witness, no_witness }
+}
+
+fn witness_of(witness: &Witness) -> WitnessJson {
+    let left = witness.left.iter().map(|left| LeftJson {
+        count: left.count,
+        state: left.state.clone(),
+        function: left.function.clone(),
+        is_call: left.call,
+    });
+    WitnessJson {
+        call: witness.call.clone(),
+        runs_before: witness.runs.0,
+        leaked_before: witness.leaked,
+        runs_after: witness.runs.1,
+        left: left.collect(),
     }
 }
 

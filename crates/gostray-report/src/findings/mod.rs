@@ -14,7 +14,7 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use gostray_check::{Finding, Place, Report};
+use gostray_check::{Finding, Fixed, Place, Report};
 
 pub(crate) use full::write_one;
 pub(crate) use github::{data, property};
@@ -57,6 +57,8 @@ pub struct FindingsReport<'a> {
     pub elapsed: Duration,
     /// What could not be read.
     pub notes: &'a [String],
+    /// What was mended before.
+    pub fixed: &'a [Fixed],
 }
 
 impl FindingsReport<'_> {

@@ -82,6 +82,8 @@ pub(crate) enum Verify {
     Build,
     /// Their tests pass
     Test,
+    /// A generated test leaves goroutines without the fix, and none with it: it calls the function that leaks
+    Witness,
 }
 
 /// What is known already.
@@ -154,6 +156,8 @@ pub(crate) enum ExplainVerify {
     Build,
     /// The tests of its package pass
     Test,
+    /// A generated test leaves goroutines without the fix, and none with it: it calls the function that leaks
+    Witness,
 }
 
 /// A way to show explanations.

@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
     let mut explanations =
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
     progress.say("verifying the fixes");
-    let mut verifier = Verifier::new(args.verify)?;
+    let mut verifier = Verifier::new(args.verify, world.context.clone())?;
     for explanation in &mut explanations {
         if let Cause::Finding(finding) = &explanation.cause {
             explanation.verified = verifier.verify(finding)?;

@@ -43,15 +43,11 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
     let changed = args.known.new_from.as_ref().map(|revision| git::changed(base, revision)).transpose()?;
     let baseline = args.known.baseline.as_ref().map(|path| read_baseline(path)).transpose()?;
     let mut found = look(&What::of(args), base)?;
-    let mended = if args.fixes.fix || args.fixes.unsafe_fixes || args.fixes.diff {
-        let mended = fix::run(args, base, &mut found)?;
-        if args.fixes.diff {
-            return Ok(mended);
-        }
-        Some(mended)
-    } else {
-        None
-    };
+    if args.fixes.diff {
+        return fix::diff(args, base, &found);
+    }
+    let mends = args.fixes.fix || args.fixes.unsafe_fixes;
+    let fixed = if mends { fix::run(args, base, &mut found)? } else { Vec::new() };
     let Found { mut report, mut notes } = found;
     if let Some(path) = &args.known.write_baseline {
         let text = Baseline::of(&report.findings, base).write();
@@ -72,15 +68,15 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
             places.into_iter().any(|place| changed.has(&place.file, place.position.line))
         });
     }
-    let shown = FindingsReport { report: &report, base, elapsed: start.elapsed(), notes: &notes };
+    let shown = FindingsReport { report: &report, base, elapsed: start.elapsed(), notes: &notes, fixed: &fixed };
     output::to(args.output.as_deref(), |out| shown.write(format(args.format), out))?;
     if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
         append(Path::new(&path), &shown.github_summary())?;
     }
-    Ok(match mended {
+    Ok(match report.files {
         _ if args.exit_zero => Exit::Clean,
         _ if !report.findings.is_empty() => Exit::Leaks,
-        _ if report.files == 0 => Exit::Nothing,
+        0 => Exit::Nothing,
         _ => Exit::Clean,
     })
 }
