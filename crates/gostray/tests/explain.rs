@@ -251,6 +251,8 @@ fn fixes_are_verified_as_far_as_is_asked_for() {
     assert_eq!(verified("test").unwrap(), "go build and go vet pass with it", "there are no tests");
     fs::write(folder.path().join("p_test.go"), test.replace("WANT", "1")).unwrap();
     assert!(verified("test").unwrap().contains("the tests of its package pass"));
+    let witness = "load(false) leaves a goroutine in load.func1 (chan send) without the fix, and nothing with it";
+    assert_eq!(verified("witness").unwrap(), witness);
     fs::write(folder.path().join("p_test.go"), test.replace("WANT", "2")).unwrap();
     assert_eq!(verified("test").unwrap(), "go test fails with it");
     assert_eq!(fs::read_to_string(folder.path().join("p.go")).unwrap(), source, "no file is changed");

@@ -8,11 +8,14 @@ use gostray_golang::{Token, tokens};
 use crate::witness::targets::{Target, makers, types};
 
 /// What is the same for all, as Go files of a package `witness`.
-const SAME: [(&str, &str); 6] = [
+const SAME: [(&str, &str); 9] = [
     ("main", include_str!("go/main.go")),
     ("call", include_str!("go/call.go")),
     ("goroutines", include_str!("go/goroutines.go")),
     ("values", include_str!("go/values.go")),
+    ("simple", include_str!("go/simple.go")),
+    ("composite", include_str!("go/composite.go")),
+    ("interfaces", include_str!("go/interfaces.go")),
     ("virtual", include_str!("go/virtual.go")),
     ("real", include_str!("go/real.go")),
 ];

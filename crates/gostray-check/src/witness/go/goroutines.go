@@ -79,14 +79,16 @@ func gostrayIsWait(function string) bool {
 	return false
 }
 
-// Those that were not there before. A server of ours that waits for its client is none.
+// Those that were not there before. A server of ours that waits for its client is none, and neither is what the
+// standard library starts once and for all.
 func gostrayNew(before map[string]gostrayGoroutine) []gostrayGoroutine {
 	var left []gostrayGoroutine
 	for number, goroutine := range gostrayGoroutines() {
 		_, known := before[number]
 		isServer := goroutine.state == "IO wait" && gostrayStrings.Contains(goroutine.stack, "net/http.(*conn")
 		isServer = isServer || gostrayStrings.Contains(goroutine.stack, "net/http.(*connReader).backgroundRead")
-		if !known && !isServer {
+		isOnce := gostrayStrings.Contains(goroutine.stack, "os/signal.loop(")
+		if !known && !isServer && !isOnce {
 			left = append(left, goroutine)
 		}
 	}

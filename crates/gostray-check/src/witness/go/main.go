@@ -62,8 +62,10 @@ func gostrayOne(t *gostrayTesting.T, order gostrayOrder, name string, function g
 				gostraySay(order, result)
 				break
 			}
-			result.Runs++
+			// If the call crashes, this is what is known.
+			gostraySay(order, result)
 			left, busy, panicked := gostrayCall(function, arguments, &made, order)
+			result.Runs++
 			if panicked {
 				result.Panicked++
 			}

@@ -65,21 +65,17 @@ fn search(go: &Toolchain, test: &WitnessTest, before: &Binary, after: &Binary) -
             }
             let mut order = Order { target, case, calls: test.calls, runs: 1, is_virtual };
             let mut outcome = before.run(&order)?;
-            if is_virtual && outcome.as_ref().is_none_or(|outcome| outcome.need_real || outcome.runs == 0) {
-                stuck += u32::from(outcome.as_ref().is_none_or(|outcome| !outcome.need_real));
+            if is_virtual && (outcome.need_real || !outcome.has_ended) {
+                stuck += u32::from(!outcome.has_ended);
                 is_virtual = stuck < 2;
                 order.is_virtual = false;
                 outcome = before.run(&order)?;
             }
             case += 1;
-            let Some(outcome) = outcome else {
-                tried.crashed += 1;
-                cases = cases.max(2);
-                continue;
-            };
             cases = outcome.cases;
             tried.add(&outcome);
-            if outcome.leaked > 0
+            if outcome.has_ended
+                && outcome.leaked > 0
                 && let Some(witness) = confirm(&order, before, after)?
             {
                 return Ok(Witnessed::By(witness));
@@ -93,12 +89,12 @@ fn search(go: &Toolchain, test: &WitnessTest, before: &Binary, after: &Binary) -
 /// not once.
 fn confirm(order: &Order, before: &Binary, after: &Binary) -> anyhow::Result<Option<Witness>> {
     let (runs_before, wanted, runs_after) = if order.is_virtual { (20, 10, 20) } else { (3, 3, 6) };
-    let Some(without) = before.run(&Order { runs: runs_before, ..*order })? else { return Ok(None) };
-    if without.leaked < wanted {
+    let without = before.run(&Order { runs: runs_before, ..*order })?;
+    if !without.has_ended || without.leaked < wanted {
         return Ok(None);
     }
-    let Some(with) = after.run(&Order { runs: runs_after, ..*order })? else { return Ok(None) };
-    let is_clean = with.runs == runs_after && with.leaked == 0 && with.busy == 0;
+    let with = after.run(&Order { runs: runs_after, ..*order })?;
+    let is_clean = with.has_ended && with.runs == runs_after && with.leaked == 0 && with.busy == 0;
     // What panics has not got as far.
     let is_clean = is_clean && (with.panicked == 0 || without.panicked == without.runs);
     Ok(is_clean.then_some(Witness {
@@ -110,10 +106,11 @@ fn confirm(order: &Order, before: &Binary, after: &Binary) -> anyhow::Result<Opt
 }
 
 /// What was tried in vain.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Tried {
     calls: u32,
     leaking: u32,
+    /// Those that crashed, or did not come to an end.
     crashed: u32,
     unknown: BTreeSet<String>,
 }
@@ -121,20 +118,25 @@ struct Tried {
 impl Tried {
     fn add(&mut self, outcome: &Outcome) {
         self.calls += 1;
-        self.leaking += u32::from(outcome.leaked > 0);
+        self.leaking += u32::from(outcome.has_ended && outcome.leaked > 0);
+        self.crashed += u32::from(!outcome.has_ended);
         self.unknown.extend(outcome.unknown.iter().cloned());
     }
 
     fn why(&self, is_late: bool) -> String {
-        let calls = |count: u32| if count == 1 { "the one call".to_owned() } else { format!("the {count} calls") };
         let types = || self.unknown.iter().cloned().collect::<Vec<_>>().join(", ");
         let mut why = match self {
             Self { leaking: 1.., .. } => {
-                format!("{} of {} that were tried leave goroutines with the fix, too", self.leaking, calls(self.calls))
+                format!("of {} calls that were tried, {} leave goroutines with the fix, too", self.calls, self.leaking)
             }
-            Self { calls: 0, .. } => "every call that was tried crashes or does not come to an end".to_owned(),
             _ if !self.unknown.is_empty() => format!("no value is known for {}", types()),
-            _ => format!("none of {} that were tried leaves a goroutine", calls(self.calls)),
+            _ if self.crashed > 0 => {
+                format!(
+                    "of {} calls that were tried, {} crash or do not end, and no other leaves a goroutine",
+                    self.calls, self.crashed
+                )
+            }
+            _ => format!("of {} calls that were tried, none leaves a goroutine", self.calls),
         };
         if is_late {
             why += "; there was no time for more";
@@ -144,6 +146,7 @@ impl Tried {
 }
 
 /// What the test is to do.
+#[derive(Debug, Clone, Copy)]
 struct Order {
     target: usize,
     case: u32,
@@ -153,9 +156,12 @@ struct Order {
 }
 
 /// What it says.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Outcome {
+    /// It came to its end; otherwise this is what it said before it crashed, or was ended.
+    #[serde(skip)]
+    has_ended: bool,
     cases: u32,
     call: String,
     #[serde(deserialize_with = "or_empty")]
@@ -201,7 +207,11 @@ impl Binary {
         let messages = binary.folder.path().join("messages");
         let file = std::fs::File::create(&messages).with_context(|| messages.display().to_string())?;
         let mut command = go.command();
-        command.current_dir(&test.folder).args(["test", "-c", "-o"]).arg(binary.path()).arg(overlay.flag()?);
+        command
+            .current_dir(&test.folder)
+            .args(["test", "-c", "-vet=off", "-o"])
+            .arg(binary.path())
+            .arg(overlay.flag()?);
         if !tags.is_empty() {
             command.arg(format!("-tags={}", tags.join(",")));
         }
@@ -219,8 +229,8 @@ impl Binary {
         self.folder.path().join("witness.test")
     }
 
-    /// Runs it once, in a process and an empty folder of its own. `None` if it crashed, or did not come to an end.
-    fn run(&self, order: &Order) -> anyhow::Result<Option<Outcome>> {
+    /// Runs it once, in a process and an empty folder of its own.
+    fn run(&self, order: &Order) -> anyhow::Result<Outcome> {
         let folder = tempfile::tempdir().context("no folder for temporary files")?;
         let result = folder.path().join("result");
         let text = serde_json::json!({
@@ -241,10 +251,12 @@ impl Binary {
             .stderr(Stdio::null());
         let limit = if order.is_virtual { VIRTUAL * if order.runs > 1 { 4 } else { 1 } } else { REAL * order.runs };
         let status = bounded::run(&mut command, limit).context("can't run the test")?;
-        let Ok(text) = std::fs::read(&result) else { return Ok(None) };
-        let outcome: Outcome = serde_json::from_slice(&text).context("the test says something else")?;
-        // What it said before it crashed is not all of it.
-        Ok(Some(outcome).filter(|_| status.is_some_and(|status| status.success())))
+        let mut outcome: Outcome = match std::fs::read(&result) {
+            Ok(text) => serde_json::from_slice(&text).context("the test says something else")?,
+            Err(_) => Outcome::default(),
+        };
+        outcome.has_ended = status.is_some_and(|status| status.success());
+        Ok(outcome)
     }
 }
 
@@ -254,3 +266,6 @@ fn place(folder: &Path) -> anyhow::Result<PathBuf> {
     std::fs::create_dir(&place).with_context(|| place.display().to_string())?;
     Ok(place)
 }
+
+#[cfg(test)]
+mod tests;
