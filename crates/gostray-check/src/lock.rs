@@ -97,6 +97,16 @@ fn find_lock_call(body: &Body<'_>, call: ExprId) -> Option<LockCall> {
     Some(LockCall { call, act, path, cell })
 }
 
+/// What a method is given as its receiver: one that is embedded is called through what it is embedded in.
+fn receiver(body: &Body<'_>, call: ExprId) -> Option<LockPath> {
+    let ExprKind::Call { function, .. } = body.ast()[call].kind else { return None };
+    let mut path = path(body, body.receiver(call)?)?;
+    if let Some(selection) = body.tree.types.selections.get(&body.ast().unparen(function)) {
+        path.fields.extend_from_slice(&selection.through);
+    }
+    Some(path)
+}
+
 /// An expression as a path from a variable.
 pub(crate) fn path(body: &Body<'_>, expr: ExprId) -> Option<LockPath> {
     let ast = body.ast();
@@ -115,6 +125,10 @@ pub(crate) fn path(body: &Body<'_>, expr: ExprId) -> Option<LockPath> {
                     return Some(LockPath { root, fields });
                 }
                 fields.push(ast.name(selected)?);
+                // What it is reached through is on the way, whether it is written or not.
+                if let Some(selection) = body.tree.types.selections.get(&at) {
+                    fields.extend(selection.through.iter().rev());
+                }
                 at = ast.unparen(x);
             }
             ExprKind::Star(inner) | ExprKind::Unary { operator: gostray_golang::Token::And, x: inner } => {
@@ -323,7 +337,7 @@ fn find_touches(body: &Body<'_>, call: ExprId, depth: u32) -> Vec<Touch> {
     let summary = once(memo, (function, depth), || Arc::new(summary(&callee, depth)));
     let given = |at: usize| -> Option<LockPath> {
         match at {
-            0 => path(body, body.receiver(call)?),
+            0 => receiver(body, call),
             _ => path(body, *body.arguments(call).get(at - 1)?),
         }
     };
