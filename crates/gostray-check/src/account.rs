@@ -299,7 +299,7 @@ fn origins(program: &Program<'_>, cell: Cell, depth: usize, made: &mut Vec<Place
 }
 
 /// What calls pass for a parameter.
-fn arguments(program: &Program<'_>, file: FileId, parameter: ExprId) -> Vec<(FileId, ExprId)> {
+pub(crate) fn arguments(program: &Program<'_>, file: FileId, parameter: ExprId) -> Vec<(FileId, ExprId)> {
     let tree = program.tree(file);
     let mut found = Vec::new();
     for at in 0..u32::try_from(tree.functions.len()).unwrap_or(0) {

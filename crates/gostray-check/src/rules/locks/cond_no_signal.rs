@@ -31,11 +31,16 @@
 //! Shown only: what makes the condition hold, only its author knows.
 
 use gostray_golang::ast::ExprKind;
-use gostray_golang::package::PackageId;
+use gostray_golang::package::{FileId, PackageId};
+use gostray_golang::types::VarId;
 
+use crate::account::arguments;
 use crate::finding::{Finding, Tier};
-use crate::program::{Cell, Known, Program, Usage, What, follow_cell};
+use crate::program::{Cell, Known, Parent, Program, Usage, What, follow_cell, is_named, usage};
 use crate::rules::{Check, Rule, finding, step};
+
+/// Through so many calls a condition is followed back.
+const MAX_DEPTH: usize = 4;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS205",
@@ -66,17 +71,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
                     continue;
                 }
                 seen.push(cell);
-                let trail = follow_cell(program, file, cell);
-                let is_signalled = trail.operations.iter().any(|operation| {
-                    let owner = program.body(operation.body);
-                    match operation.usage {
-                        Usage::Method { call, .. } => {
-                            matches!(owner.known(call), Some(Known::Signal | Known::Broadcast))
-                        }
-                        _ => false,
-                    }
-                });
-                if !trail.is_whole() || is_signalled || !is_made_for(program, cell) {
+                if !sources(program, cell, 0).into_iter().any(|source| is_never_signalled(program, file, source)) {
                     continue;
                 }
                 let name = body.receiver(call).map_or("the condition", |receiver| body.text_of(receiver));
@@ -91,11 +86,47 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
     }
 }
 
+/// What holds the conditions that a cell is given: itself, or where it is a parameter what calls pass for it.
+fn sources(program: &Program<'_>, cell: Cell, depth: usize) -> Vec<Cell> {
+    let Cell::Var(VarId::Local { file, ident }) = cell else { return vec![cell] };
+    if program.tree(file).around(program.ast(file), ident) != Parent::Other {
+        return vec![cell];
+    }
+    let is_changed = program.uses(cell).into_iter().any(|(file, expr)| {
+        let usage = usage(program.ast(file), &program.tree(file), expr);
+        matches!(usage, Usage::Gets(_) | Usage::Address(_))
+    });
+    if depth >= MAX_DEPTH || is_changed {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    for (file, argument) in arguments(program, file, ident) {
+        let (ast, tree) = (program.ast(file), program.tree(file));
+        let is_condition = is_named(program.world, tree.types.ty(argument), "sync", "Cond");
+        if is_condition && let Some(other) = program.cell(&tree, ast, argument) {
+            found.extend(sources(program, other, depth + 1));
+        }
+    }
+    found
+}
+
+/// Is everything seen that is done with a condition, and is no signal among it?
+fn is_never_signalled(program: &Program<'_>, file: FileId, cell: Cell) -> bool {
+    let trail = follow_cell(program, file, cell);
+    let is_signalled = trail.operations.iter().any(|operation| match operation.usage {
+        Usage::Method { call, .. } => {
+            matches!(program.body(operation.body).known(call), Some(Known::Signal | Known::Broadcast))
+        }
+        _ => false,
+    });
+    trail.is_whole() && !is_signalled && is_made_for(program, cell)
+}
+
 /// Is a condition only ever set to one that is made for it? Another one may be signalled elsewhere.
 fn is_made_for(program: &Program<'_>, cell: Cell) -> bool {
     let mut values = program.fills(cell);
     for (file, expr) in program.uses(cell) {
-        match crate::program::usage(program.ast(file), &program.tree(file), expr) {
+        match usage(program.ast(file), &program.tree(file), expr) {
             Usage::Gets(Some(value)) => values.push((file, value)),
             Usage::Gets(None) => return false,
             _ => {}
