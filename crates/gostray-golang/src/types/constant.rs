@@ -15,6 +15,11 @@ impl Scopes<'_> {
         self.integer_in(expr, None, 0)
     }
 
+    /// That of a constant of a function, in a line of its declaration.
+    pub(super) fn integer_at(&self, expr: ExprId, iota: u32) -> Option<i128> {
+        self.integer_in(expr, Some(iota), 0)
+    }
+
     fn integer_in(&self, expr: ExprId, iota: Option<u32>, depth: u32) -> Option<i128> {
         if depth > MAX_DEPTH {
             return None;
@@ -31,6 +36,12 @@ impl Scopes<'_> {
                 characters.next().is_none().then_some(i128::from(u32::from(first)))
             }
             ExprKind::Ident(name) => {
+                if let Some(value) = self.known.and_then(|known| known.constants.get(&expr)) {
+                    return *value;
+                }
+                if let Some(entry) = self.local(name) {
+                    return entry.value;
+                }
                 if name == "iota"
                     && let Some(iota) = iota
                 {
@@ -91,16 +102,18 @@ impl Scopes<'_> {
 
 impl World {
     /// The value of an expression of a function, if it is an integer constant: literals, constants of
-    /// packages, and what is made of them; constants that functions declare are not known.
+    /// packages and functions, and what is made of them.
     #[must_use]
     pub fn integer(&self, types: &FileTypes, file: FileId, expr: ExprId) -> Option<i128> {
-        let scopes = Scopes::of(self, file);
+        let mut scopes = Scopes::of(self, file);
+        scopes.known = Some(types);
         let ast = scopes.ast();
         // A name may be hidden by a local one: only what the file means by it counts.
         let mut is_hidden = false;
         ast.walk(Node::Expr(expr), 0, &mut |node, _| {
             if let Node::Expr(inner) = node
                 && let Some(name) = ast.name(inner)
+                && !types.constants.contains_key(&inner)
             {
                 is_hidden |= matches!(types.objects.get(&inner), Some(Object::Var(_)));
                 is_hidden |= matches!(types.objects.get(&inner), Some(Object::Const))

@@ -12,7 +12,7 @@ use crate::token::Token;
 use crate::types::generic::Bindings;
 use crate::types::tables::{Task, unless_running};
 use crate::types::universe::{of_unsafe, universe};
-use crate::types::{Basic, FuncId, Interface, Object, Param, Signature, StructField, Type, TypeDecl, VarId};
+use crate::types::{Basic, FileTypes, FuncId, Interface, Object, Param, Signature, StructField, Type, TypeDecl, VarId};
 
 /// Types nested deeper than this are given up.
 const MAX_DEPTH: u32 = 200;
@@ -22,6 +22,14 @@ const MAX_DEPTH: u32 = 200;
 pub(super) struct Entry {
     pub(super) object: Object,
     pub(super) ty: Type,
+    /// That of a constant of a function, if it is known and an integer.
+    pub(super) value: Option<i128>,
+}
+
+impl Entry {
+    pub(super) fn new(object: Object, ty: Type) -> Self {
+        Self { object, ty, value: None }
+    }
 }
 
 /// The scopes around a place of a file, from the universe inwards.
@@ -30,6 +38,8 @@ pub(super) struct Scopes<'w> {
     pub(super) file: FileId,
     pub(super) source: &'w SourceFile,
     levels: Vec<FxHashMap<Name, Entry>>,
+    /// What is known of the file already, constants of its functions for example.
+    pub(super) known: Option<&'w FileTypes>,
     imports: RefCell<FxHashMap<Name, Option<Object>>>,
     depth: Cell<u32>,
 }
@@ -37,7 +47,7 @@ pub(super) struct Scopes<'w> {
 impl<'w> Scopes<'w> {
     pub(super) fn of(world: &'w World, file: FileId) -> Self {
         let source = world.file(file);
-        Self { world, file, source, levels: Vec::new(), imports: RefCell::default(), depth: Cell::new(0) }
+        Self { world, file, source, levels: Vec::new(), known: None, imports: RefCell::default(), depth: Cell::new(0) }
     }
 
     pub(super) fn ast(&self) -> &'w Ast {
@@ -60,6 +70,11 @@ impl<'w> Scopes<'w> {
         }
     }
 
+    /// What a function means by a name.
+    pub(super) fn local(&self, name: Name) -> Option<&Entry> {
+        self.levels.iter().rev().find_map(|level| level.get(&name))
+    }
+
     /// Is a name declared in the innermost scope?
     pub(super) fn is_declared_here(&self, name: Name) -> bool {
         self.levels.last().is_some_and(|level| level.contains_key(&name))
@@ -67,7 +82,7 @@ impl<'w> Scopes<'w> {
 
     /// What a name means.
     pub(super) fn lookup(&self, name: Name) -> Option<Entry> {
-        if let Some(entry) = self.levels.iter().rev().find_map(|level| level.get(&name)) {
+        if let Some(entry) = self.local(name) {
             return Some(entry.clone());
         }
         let world = self.world;
@@ -81,7 +96,7 @@ impl<'w> Scopes<'w> {
             found
         });
         if let Some(object) = imported {
-            return Some(Entry { object, ty: Type::Unknown });
+            return Some(Entry::new(object, Type::Unknown));
         }
         for import in self.source.imports.iter().filter(|import| import.name.is_some_and(|name| name == ".")) {
             if let Some(entry) =
@@ -97,7 +112,7 @@ impl<'w> Scopes<'w> {
             (Object::Nil, _) => Type::Basic(Basic::UntypedNil),
             _ => Type::Unknown,
         };
-        Some(Entry { object, ty })
+        Some(Entry::new(object, ty))
     }
 
     /// The package that a name means in this file.
@@ -270,7 +285,7 @@ impl<'w> Scopes<'w> {
             for ident in ast.list(ast[field].names) {
                 let Some(name) = ast.name(ident) else { continue };
                 let param = Param { file: self.file, ident, name };
-                self.declare(name, Entry { object: Object::Type(Type::Param(param)), ty: Type::Unknown });
+                self.declare(name, Entry::new(Object::Type(Type::Param(param)), Type::Unknown));
                 parameters.push(param);
             }
         }
@@ -299,7 +314,7 @@ impl<'w> Scopes<'w> {
                         for (name, param) in ast.list(indices).zip(parameters.iter()) {
                             if let Some(name) = ast.name(name) {
                                 let object = Object::Type(Type::Param(*param));
-                                self.declare(name, Entry { object, ty: Type::Unknown });
+                                self.declare(name, Entry::new(object, Type::Unknown));
                             }
                         }
                     }
@@ -329,26 +344,26 @@ impl World {
         let package = self.package(id);
         if package.path == "unsafe" {
             let object = of_unsafe(name)?;
-            return Some(Entry { object, ty: Type::Unknown });
+            return Some(Entry::new(object, Type::Unknown));
         }
         let item = package.scope.get(&name)?;
         let file = FileId { package: id, file: item.file };
         Some(match item.kind {
             ItemKind::Func(decl) => {
                 let function = FuncId { file, decl };
-                Entry { object: Object::Func(function), ty: Type::Func(self.signature(function)) }
+                Entry::new(Object::Func(function), Type::Func(self.signature(function)))
             }
             ItemKind::Type(spec) => {
                 let ty = self.declared_type(TypeDecl { file, spec });
-                Entry { object: Object::Type(ty), ty: Type::Unknown }
+                Entry::new(Object::Type(ty), Type::Unknown)
             }
             ItemKind::Var { spec, at } => {
                 let variable = VarId::Global { file, spec, at };
-                Entry { object: Object::Var(variable), ty: self.variable(variable) }
+                Entry::new(Object::Var(variable), self.variable(variable))
             }
             ItemKind::Const { spec, at, values } => {
                 let variable = VarId::Global { file, spec, at };
-                Entry { object: Object::Const, ty: self.constant_type(variable, file, values, at) }
+                Entry::new(Object::Const, self.constant_type(variable, file, values, at))
             }
         })
     }

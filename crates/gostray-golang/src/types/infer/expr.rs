@@ -101,6 +101,9 @@ impl Infer<'_> {
 
     fn ident(&mut self, expr: ExprId, name: Name) -> Type {
         let Some(entry) = self.scopes.lookup(name) else { return Type::Unknown };
+        if entry.object == Object::Const && self.scopes.local(name).is_some() {
+            self.known.constants.insert(expr, entry.value);
+        }
         let ty = match &entry.object {
             Object::Type(ty) => ty.clone(),
             _ => entry.ty,

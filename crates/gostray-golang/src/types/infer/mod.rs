@@ -19,6 +19,8 @@ pub struct FileTypes {
     types: Vec<Type>,
     /// What identifiers mean, those that declare something included.
     pub objects: FxHashMap<ExprId, Object>,
+    /// The identifiers that mean constants of functions, with the values of those that are known integers.
+    pub(super) constants: FxHashMap<ExprId, Option<i128>>,
     /// What selectors select, packages apart.
     pub selections: FxHashMap<ExprId, Selection>,
 }
@@ -139,7 +141,7 @@ impl<'w> Infer<'w> {
         let object = Object::Var(VarId::Local { file: self.scopes.file, ident });
         self.known.objects.insert(ident, object.clone());
         self.record(ident, &ty);
-        self.scopes.declare(name, Entry { object, ty });
+        self.scopes.declare(name, Entry::new(object, ty));
     }
 
     /// Declares what a function takes or gives.

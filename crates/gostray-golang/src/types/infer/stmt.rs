@@ -190,7 +190,7 @@ impl Infer<'_> {
                     let decl = TypeDecl { file: self.scopes.file, spec };
                     let Some(text) = ast.name(name) else { continue };
                     let named = Type::named(decl);
-                    let entry = |ty: &Type| Entry { object: Object::Type(ty.clone()), ty: Type::Unknown };
+                    let entry = |ty: &Type| Entry::new(Object::Type(ty.clone()), Type::Unknown);
                     if !is_alias {
                         self.scopes.declare(text, entry(&named));
                     }
@@ -225,17 +225,25 @@ impl Infer<'_> {
         let ast = self.scopes.ast();
         let mut found = Vec::new();
         crate::package::declared(ast, specs, Token::Const, &mut |name, kind| found.push((name, kind)));
+        // The names of one line are not known in it.
+        let (mut line, mut entries) = (None, Vec::new());
         for (name, kind) in found {
-            let ItemKind::Const { values, at, .. } = kind else { continue };
+            let ItemKind::Const { spec, values, at } = kind else { continue };
+            if line.replace(spec) != Some(spec) {
+                entries.drain(..).for_each(|(name, entry)| self.scopes.declare(name, entry));
+            }
+            let SpecKind::Value { iota, .. } = ast[spec].kind else { continue };
             let SpecKind::Value { ty, values, .. } = ast[values].kind else { continue };
+            let value = ast.at(values, at as usize).and_then(|value| self.scopes.integer_at(value, iota));
             let own = match ty {
                 Some(ty) => self.ty(ty),
                 None => ast.at(values, at as usize).map(|value| self.expr(value, None)).unwrap_or_default(),
             };
             if let Some(text) = ast.name(name) {
-                self.scopes.declare(text, Entry { object: Object::Const, ty: own });
+                entries.push((text, Entry { object: Object::Const, ty: own, value }));
             }
         }
+        entries.into_iter().for_each(|(name, entry)| self.scopes.declare(name, entry));
     }
 
     fn range(&mut self, range: RangeStmt) {
