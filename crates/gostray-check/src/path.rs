@@ -5,6 +5,7 @@
 //! while `err` stays the same; a loop that runs a constant number of times is not passed by.
 
 mod between;
+mod compared;
 mod never;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::finding;
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
 pub(crate) use between::comes_straight;
+use compared::{Compared, contradict};
 use never::never_taken;
 
 /// What a rule looks for.
@@ -83,6 +85,10 @@ const MAX_DEFERS: usize = 64;
 #[derive(Debug)]
 pub(crate) struct Conditions {
     atoms: Vec<Atom>,
+    /// Those that compare an integer to a constant.
+    compared: Vec<Option<Compared>>,
+    /// By atom: those about the same integer, a bit each, itself included.
+    related: Vec<u32>,
     /// By block: those that follow from its condition, if it holds, and if it does not; each with its place
     /// among the atoms.
     on_true: Implied,
@@ -91,7 +97,7 @@ pub(crate) struct Conditions {
     trips: Vec<(BlockId, u32)>,
     /// What is deferred, a bit each.
     defers: Vec<ExprId>,
-    /// By block: the conditions, a bit each, that are asked in it or later.
+    /// By block: the conditions, a bit each, that are asked in it or later, or say something of those.
     asked: Vec<u32>,
     /// Edges that are never taken, and which folders were looked into to know that.
     never: Vec<(BlockId, Edge)>,
@@ -199,6 +205,10 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
                     }
                     known |= bit;
                     holding = if *holds { holding | bit } else { holding & !bit };
+                    if conditions.is_contradiction(known & conditions.related[*at], holding) {
+                        is_possible = false;
+                        break;
+                    }
                 }
             }
             if !is_possible {
@@ -262,29 +272,61 @@ impl Conditions {
         }
         // What is asked once alone decides nothing else.
         let mut atoms: Vec<Atom> = Vec::new();
+        let mut compared: Vec<Option<Compared>> = Vec::new();
         let mut times: FxHashMap<&(String, Vec<VarId>), usize> = FxHashMap::default();
-        all.iter().for_each(|atom| *times.entry(&atom.key).or_default() += 1);
+        let mut integers: FxHashMap<ExprId, Compared> = FxHashMap::default();
+        let mut of_variable: FxHashMap<VarId, usize> = FxHashMap::default();
+        for atom in &all {
+            *times.entry(&atom.key).or_default() += 1;
+            if let Some(found) = Compared::of(body, atom.expr) {
+                *of_variable.entry(found.variable).or_default() += 1;
+                integers.insert(atom.expr, found);
+            }
+        }
         for atom in &all {
             // Both edges of one condition name it.
+            let own = integers.get(&atom.expr);
+            let is_asked_again = times[&atom.key] > 2 || own.is_some_and(|own| of_variable[&own.variable] > 2);
             if atom.is_steady
-                && times[&atom.key] > 2
+                && is_asked_again
                 && !atoms.iter().any(|own| own.key == atom.key)
                 && atoms.len() < MAX_ATOMS
             {
                 atoms.push(atom.clone());
+                compared.push(own.copied());
             }
         }
+        let related: Vec<u32> = compared
+            .iter()
+            .enumerate()
+            .map(|(at, own)| {
+                let others = compared.iter().enumerate().filter(|(_, other)| match (own, other) {
+                    (Some(own), Some(other)) => own.variable == other.variable,
+                    _ => false,
+                });
+                others.fold(1 << at, |mask, (other, _)| mask | 1 << other)
+            })
+            .collect();
         for (atom, _, at) in on_true.values_mut().chain(on_false.values_mut()).flatten() {
             *at = atoms.iter().position(|own| atom.is_steady && own.key == atom.key);
         }
-        let asked = asked(flow, &on_true, &on_false);
+        let asked = asked(flow, &on_true, &on_false, &related);
         let defers = flow.all().filter_map(|(_, event)| match event.what {
             What::Defer { call } => Some(call),
             _ => None,
         });
         let defers = defers.take(MAX_DEFERS).collect();
         let (never, sight) = seeing(|| never_taken(body, flow));
-        Self { atoms, on_true, on_false, trips, defers, asked, never, sight }
+        Self { atoms, compared, related, on_true, on_false, trips, defers, asked, never, sight }
+    }
+
+    /// Can conditions not hold, or not, together? The first are those that are known.
+    fn is_contradiction(&self, known: u32, holding: u32) -> bool {
+        if known.count_ones() < 2 {
+            return false;
+        }
+        let said = self.compared.iter().enumerate().filter(|(at, _)| known & 1 << at != 0);
+        contradict(said.filter_map(|(at, compared)| Some((compared.as_ref()?, holding & 1 << at != 0))))
     }
 
     /// What was deferred on this way is run on this way, and nothing else.
@@ -309,14 +351,14 @@ impl Conditions {
 
 type Implied = FxHashMap<BlockId, Vec<(Atom, bool, Option<usize>)>>;
 
-/// The conditions that are asked in a block or later.
-fn asked(flow: &Flow, on_true: &Implied, on_false: &Implied) -> Vec<u32> {
+/// The conditions that are asked in a block or later, or say something of those.
+fn asked(flow: &Flow, on_true: &Implied, on_false: &Implied, related: &[u32]) -> Vec<u32> {
     let mut asked: Vec<u32> = flow
         .graph
         .blocks()
         .map(|(id, _)| {
             let own = on_true.get(&id).into_iter().chain(on_false.get(&id)).flatten();
-            own.filter_map(|(.., at)| *at).fold(0, |mask, at| mask | 1 << at)
+            own.filter_map(|(.., at)| *at).fold(0, |mask, at| mask | related[at])
         })
         .collect();
     loop {
