@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::ast::{Body, DeclKind, ExprId, ExprKind};
+use crate::flow::told::{of_name, of_names};
 use crate::flow::{Exit, Graph};
 use crate::package::World;
 use crate::types::{Builtin, FileTypes, FuncId, FuncName, Object};
@@ -53,11 +54,12 @@ pub fn ends(world: &World, types: &FileTypes, call: ExprId, file: crate::package
         let graph = Graph::of(ast, body, &|call| ends(world, types, call, file));
         return of_graph(&graph);
     }
-    match types.objects.get(&callee)? {
-        Object::Builtin(Builtin::Panic) => Some(Ending::Panic),
-        Object::Func(function) => ending_of(world, *function),
+    let known = match types.objects.get(&callee) {
+        Some(Object::Builtin(Builtin::Panic)) => Some(Ending::Panic),
+        Some(Object::Func(function)) => ending_of(world, *function),
         _ => None,
-    }
+    };
+    known.or_else(|| of_names(world, types, call, file))
 }
 
 fn of_graph(graph: &Graph) -> Option<Ending> {
@@ -83,6 +85,9 @@ pub fn ending_of(world: &World, function: FuncId) -> Option<Ending> {
         && let Some((_, _, ending)) = KNOWN.iter().find(|(path, known, _)| package.path == *path && name == *known)
     {
         return Some(*ending);
+    }
+    if let Some(told) = of_name(package.path.as_str(), name.as_str()) {
+        return Some(told);
     }
     if !world.never_return.is_empty()
         && FuncName::of(world, function).is_some_and(|own| world.never_return.contains(&own))

@@ -10,12 +10,14 @@
 //! | `build` | from statements to blocks |
 //! | `defers` | ways out, through what was deferred |
 //! | `ends` | calls that never return: found in their bodies |
+//! | `told` | calls that never return: known by their names |
 //! | `display` | a graph as people read it |
 
 mod build;
 mod defers;
 mod display;
 mod ends;
+mod told;
 
 pub use ends::{Ending, ending_of, ends};
 
