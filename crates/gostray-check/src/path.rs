@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use gostray_golang::ast::{Ast, ExprId, ExprKind, Node, RangeStmt, StmtKind, Walk};
 use gostray_golang::flow::{Block, BlockId, Edge, Exit, Step};
-use gostray_golang::types::{Object, Type, VarId};
+use gostray_golang::types::{Builtin, Object, Type, VarId};
 use gostray_golang::{Span, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -468,11 +468,23 @@ fn range_count(body: &Body<'_>, x: ExprId) -> Option<u32> {
             _ => match body.ast()[body.ast().unparen(x)].kind {
                 // `range []int{a, b}`
                 ExprKind::Composite { elements, .. } if !elements.is_empty() => u32::try_from(elements.len()).ok()?,
+                ExprKind::Ident(_) => made_length(body, x)?,
                 _ => return None,
             },
         },
     };
     (count > 0).then_some(count.min(MAX_TRIPS))
+}
+
+/// The length of a slice that a variable holds, which is made with it and never another one.
+fn made_length(body: &Body<'_>, x: ExprId) -> Option<u32> {
+    let Type::Slice(_) = body.program.world.underlying(body.tree.types.ty(x)) else { return None };
+    let (file, value) = body.program.single_value(body.cell(x)?)?;
+    let (ast, tree) = (body.program.ast(file), body.program.tree(file));
+    let ExprKind::Call { function, arguments, .. } = ast[ast.unparen(value)].kind else { return None };
+    let is_made = matches!(tree.types.objects.get(&ast.unparen(function)), Some(Object::Builtin(Builtin::Make)));
+    let length = ast.at(arguments, 1).filter(|_| is_made)?;
+    u32::try_from(body.program.world.integer(&tree.types, file, length)?).ok()
 }
 
 impl Atom {

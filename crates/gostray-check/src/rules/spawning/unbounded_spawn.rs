@@ -35,6 +35,7 @@ use gostray_golang::types::Type;
 
 use crate::actor::loop_around;
 use crate::finding::{Finding, Tier};
+use crate::path::is_counted;
 use crate::program::{Body, What};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 
@@ -65,7 +66,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             }
             _ => false,
         });
-        if !is_data || is_bounded {
+        if !is_data || is_bounded || is_counted(body, around) {
             continue;
         }
         let span = spawn_span(body, call);
