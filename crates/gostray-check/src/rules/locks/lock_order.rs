@@ -59,6 +59,13 @@ struct Order<'p> {
     at: Option<(BodyId, ExprId)>,
 }
 
+impl Order<'_> {
+    /// Is it one way, on which the first lock is taken again: while it is held, which is no other order?
+    fn goes_on_as(&self, other: &Self) -> bool {
+        self.body.id == other.body.id && (self.second == other.first || other.second == self.first)
+    }
+}
+
 /// A call that takes another lock: the lock, where in what is called, and the variable it is reached from.
 type Second = (ExprId, Cell, Option<(BodyId, ExprId)>, VarId);
 
@@ -107,7 +114,8 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
         }
     }
     for (at, one) in orders.iter().enumerate() {
-        let other = orders[at + 1..].iter().find(|other| other.held == one.taken && other.taken == one.held);
+        let is_reverse = |other: &&Order<'_>| other.held == one.taken && other.taken == one.held;
+        let other = orders[at + 1..].iter().filter(is_reverse).find(|other| !one.goes_on_as(other));
         let Some(other) = other else { continue };
         let text = |body: &Body<'_>, call: ExprId| {
             body.receiver(call).map_or("a lock", |receiver| body.text_of(receiver)).to_owned()
