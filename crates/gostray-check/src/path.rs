@@ -19,7 +19,7 @@ use gostray_golang::{Span, Token};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::finding;
-use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
+use crate::program::{Body, Callee, Cell, Event, Flow, Sight, Usage, What, is_named, names, saw, seeing, usage};
 pub(crate) use between::comes_straight;
 use compared::{Compared, contradict};
 use never::never_taken;
@@ -525,6 +525,16 @@ impl Way {
         })
     }
 
+    /// Does a test say on it that it fails? As long as the test passes, nobody takes it.
+    pub(crate) fn says_that_it_fails(&self, body: &Body<'_>) -> bool {
+        let flow = body.flow();
+        let blocks = self.edges.iter().map(|(block, _)| *block).chain([self.last]);
+        blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
+            What::Call { call } => fails_a_test(body, call),
+            _ => false,
+        })
+    }
+
     /// The last condition on it.
     pub(crate) fn last_condition(&self, body: &Body<'_>) -> Option<ExprId> {
         let flow = body.flow();
@@ -599,6 +609,19 @@ impl Way {
             }
         }
         closing(body)
+    }
+}
+
+/// Is it `t.Error()`, or one of its kind?
+fn fails_a_test(body: &Body<'_>, call: ExprId) -> bool {
+    let fails = |name: &str| matches!(name, "Error" | "Errorf" | "Fail" | "Fatal" | "Fatalf" | "FailNow");
+    let world = body.program.world;
+    match body.callee(call) {
+        Callee::Func(function) => {
+            matches!(names(world, function), Some(("testing", Some(_), name)) if fails(name))
+        }
+        Callee::Abstract(of, name) => is_named(world, &of, "testing", "TB") && fails(name.as_str()),
+        _ => false,
     }
 }
 

@@ -185,7 +185,8 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
     let span = span_of(&body, stranded);
     // Where there is room, and nobody knows how much is sent, it may be enough.
     let has_room = !matches!(stranded.story.room, crate::channel::Room::Values(0));
-    let tier = match stranded.is_certain {
+    let is_of_failure = stranded.way.as_ref().is_some_and(|(through, way)| way.says_that_it_fails(through));
+    let tier = match stranded.is_certain && !is_of_failure {
         true => rule.tier,
         false if has_room && stranded.sends >= crate::channel::MANY => Tier::Hygiene,
         false => rule.tier.max(Tier::Likely),

@@ -189,6 +189,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
         shape(story, goroutine, &way, has_received)
     };
     let way_conditions = way.last_condition(owner);
+    let is_joined = joins(story, goroutine, &way);
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
     let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
@@ -205,6 +206,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && is_counted(story)
             && !may_be_stopped(story, goroutine)
             && !may_wait_before(story, goroutine, deed)
+            && !is_joined
             && !(shape == Shape::StuckProducer && picks(story, deed))
             && (room == 0 || always_sends(story))
             && !leaves_by_counting(owner, way_conditions)
@@ -320,14 +322,11 @@ fn is_sent_when_equal(body: &Body<'_>, deed: &Deed, around: StmtId) -> bool {
     }
 }
 
-/// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
-/// chosen, the goroutine did that, and not what would leave it waiting.
-fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
-    let owner = &story.owner;
-    let ast = owner.ast();
-    let root = owner.program.body(goroutine.root());
+/// The other channels that a goroutine sends on or closes.
+fn fed(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
+    let program = story.owner.program;
     let mut fed: Vec<Cell> = Vec::new();
-    for body in root.family() {
+    for body in program.body(goroutine.root()).family() {
         for (_, event) in body.flow().all() {
             let channel = match event.what {
                 What::Send { channel } | What::Close { channel } => Some(channel),
@@ -337,15 +336,35 @@ fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
             fed.extend(channel.and_then(|channel| body.cell(channel)));
         }
     }
-    let own: Vec<Cell> = story
-        .deeds
-        .iter()
-        .filter_map(|deed| owner.program.body(deed.operation.body).cell(deed.operation.expr))
-        .collect();
+    let cell = |deed: &Deed| program.body(deed.operation.body).cell(deed.operation.expr);
+    let own: Vec<Cell> = story.deeds.iter().filter_map(cell).collect();
+    fed.retain(|cell| !own.contains(cell));
+    fed
+}
+
+/// Does the owner wait on the way for something else that the goroutine gives? If the goroutine is stuck, so is the owner.
+fn joins(story: &Story<'_>, goroutine: &Goroutine, way: &Way) -> bool {
+    let (owner, fed) = (&story.owner, fed(story, goroutine));
+    let flow = owner.flow();
+    let blocks = way.edges.iter().map(|(block, _)| *block).chain([way.last]);
+    blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
+        What::Receive { channel } => {
+            event.select.is_none() && owner.cell(channel).is_some_and(|cell| fed.contains(&cell))
+        }
+        _ => false,
+    })
+}
+
+/// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
+/// chosen, the goroutine did that, and not what would leave it waiting.
+fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
+    let owner = &story.owner;
+    let ast = owner.ast();
+    let fed = fed(story, goroutine);
     let mut clauses = Vec::new();
     for (_, event) in owner.flow().all() {
         let What::Receive { channel } = event.what else { continue };
-        let is_fed = owner.cell(channel).is_some_and(|cell| fed.contains(&cell) && !own.contains(&cell));
+        let is_fed = owner.cell(channel).is_some_and(|cell| fed.contains(&cell));
         if event.select.is_none() || !is_fed {
             continue;
         }

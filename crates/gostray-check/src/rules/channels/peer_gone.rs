@@ -67,13 +67,13 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
         }
         let has = |mut operations: Box<dyn Iterator<Item = &Operation> + '_>| operations.next().is_some();
         if !has(Box::new(kept.receives())) {
-            // A send on a closed channel panics.
             if kept.is_unbuffered
-                && !has(Box::new(kept.closes()))
                 && let Some(send) = kept.sends().find(|send| waits_alone(program, send))
             {
+                // Once the channel is closed the send panics, and waits no more.
+                let tier = if has(Box::new(kept.closes())) { Tier::Likely } else { Tier::Proven };
                 let message = |name: &str| format!("this send waits for ever: nobody receives from {name}");
-                found.push(forsaken(program, &send_no_receiver::RULE, send, &message));
+                found.push(forsaken(program, (&send_no_receiver::RULE, tier), send, &message));
             }
             continue;
         }
@@ -82,7 +82,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             let is_asked = |receive: &&Operation| kept.is_measured(program, receive.body);
             if let Some(receive) = kept.receives().find(|own| waits_alone(program, own) && !is_asked(own)) {
                 let message = |name: &str| format!("this receive waits for ever: nobody sends on {name} or closes it");
-                found.push(forsaken(program, &receive_never::RULE, receive, &message));
+                found.push(forsaken(program, (&receive_never::RULE, Tier::Proven), receive, &message));
             }
             continue;
         }
@@ -100,14 +100,14 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
 /// The finding of somebody who waits where nobody ever comes.
 fn forsaken(
     program: &Program<'_>,
-    rule: &'static Rule,
+    (rule, tier): (&'static Rule, Tier),
     operation: &Operation,
     message: &dyn Fn(&str) -> String,
 ) -> Finding {
     let body = program.body(operation.body);
     let span = span(&body, operation);
     let name = body.text_of(operation.expr);
-    let mut finding = finding(rule, Tier::Proven, &body, span, message(name));
+    let mut finding = finding(rule, tier, &body, span, message(name));
     finding.why = "who waits never goes on, and whatever it holds is kept".to_owned();
     finding.blocks_at = Some(body.place(span));
     finding.path.push(step(&body, span, "it waits here, for ever"));

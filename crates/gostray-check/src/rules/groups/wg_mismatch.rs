@@ -216,7 +216,7 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let starts = |event: &Event| is_at(&waiter, event, deed, 0);
         let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
         let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
-        let tier = if is_straight { Tier::Proven } else { Tier::Likely };
+        let tier = if is_straight && !way.says_that_it_fails(&root) { Tier::Proven } else { Tier::Likely };
         let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
@@ -460,7 +460,19 @@ fn unequal(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         Known::Add => deed.links.is_empty(),
         _ => true,
     });
-    if !is_simple {
+    // What is added in one loop and started in another may be as much.
+    let is_apart = |add: &Deed| {
+        let around = loop_around(body, add.operation.expr).filter(|_| add.operation.body == body.id);
+        around.is_some_and(|around| {
+            !group.deeds.iter().any(|deed| {
+                deed.known == Known::Done
+                    && deed.links.first().is_some_and(|link| {
+                        link.body == body.id && is_inside(body.ast(), body.ast()[link.call].span, around)
+                    })
+            })
+        })
+    };
+    if !is_simple || group.deeds.iter().any(|deed| deed.known == Known::Add && is_apart(deed)) {
         return;
     }
     let Some(way) = search(body, &Balance { group, body: body.clone() }) else { return };

@@ -185,9 +185,14 @@ fn is_given_by_another(body: &Body<'_>, first: &LockCall) -> bool {
         .filter(|other| other.id != body.id && other.is_within(outer) && !is_deferred(body, other));
     let mut family = family;
     // Who begins by giving it back was handed it.
-    family.any(|other| {
-        let first = locks(&other).into_iter().find(|own| own.path == first.path);
-        first.is_some_and(|own| matches!(own.act, Act::Give(_)))
+    family.any(|other| match locks(&other).into_iter().find(|own| own.path == first.path) {
+        Some(own) => matches!(own.act, Act::Give(_)),
+        None => other.flow().all().any(|(_, event)| match event.what {
+            What::Deferred { call } => {
+                lock_call(&other, call).is_some_and(|own| matches!(own.act, Act::Give(_)) && own.path == first.path)
+            }
+            _ => false,
+        }),
     })
 }
 
