@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
+use gostray_golang::build::Context;
 use gostray_toolchain::Toolchain;
 
 use crate::checkout;
@@ -132,9 +133,12 @@ fn prepare(go: &Toolchain, module: &str, copy: &Path) -> anyhow::Result<(PathBuf
 /// Does something while a statement more stands in the file in the middle of all that have functions.
 fn changed(root: &Path, run: impl FnOnce() -> anyhow::Result<Cost>) -> anyhow::Result<Cost> {
     let mut files = corpus::files(root)?;
+    // One that is built here: another would change nothing.
+    let context = Context::default();
     files.retain(|file| {
-        let is_test = file.to_string_lossy().ends_with("_test.go");
-        !is_test && fs::read_to_string(file).is_ok_and(|text| text.lines().any(opens))
+        let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let is_wanted = !name.ends_with("_test.go") && context.allows_name(&name);
+        is_wanted && fs::read_to_string(file).is_ok_and(|text| !text.contains("//go:build") && text.lines().any(opens))
     });
     let file = files.get(files.len() / 2).context("no file has a function")?;
     let text = fs::read_to_string(file)?;
