@@ -216,6 +216,10 @@ impl<'p> Obligation<'p> {
             return false;
         }
         let Parent::Expr(method) = body.tree.around(ast, receiver) else { return false };
+        // In a field it may be called by anybody, or nobody.
+        if !matches!(usage(ast, &body.tree, method), Usage::Argument { .. }) {
+            return false;
+        }
         let ExprKind::Selector { selected, .. } = ast[method].kind else { return false };
         ast.name(selected)
             .is_some_and(|name| self.is_release(name, || body.program.callee_of(body.id.file, &body.tree, method)))
