@@ -44,6 +44,17 @@ pub struct Report {
     pub lines: usize,
     /// Packages that are imported and not on this machine.
     pub missing: BTreeSet<String>,
+    /// Where gostray itself failed: the findings of these are not whole.
+    pub failed: Vec<Failed>,
+}
+
+/// A file, or a folder, in which a rule failed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failed {
+    /// The file or the folder.
+    pub path: PathBuf,
+    /// What it failed with.
+    pub why: String,
 }
 
 /// A comment that suppresses findings.
@@ -67,11 +78,13 @@ pub fn check(world: &World, options: &Options, cache: Option<&Cache>, progress: 
     let findings = look.findings(progress);
     let suppressions = look.facts.iter().flat_map(|facts| &facts.suppressions).cloned().collect();
     let missing = look.keep();
+    look.failed.sort();
     let mut report = Report {
         packages: look.facts.iter().map(|facts| facts.packages).sum(),
         files: look.facts.iter().map(|facts| facts.files).sum(),
         lines: look.facts.iter().map(|facts| facts.lines).sum(),
         missing,
+        failed: std::mem::take(&mut look.failed),
         ..Report::default()
     };
     let background: Vec<&Background> = look.facts.iter().map(|facts| &facts.background).collect();
@@ -141,12 +154,24 @@ pub(crate) fn parts(world: &World, folder: usize, options: &Options) -> Vec<Part
     parts
 }
 
+impl Part {
+    pub(crate) fn path(self, world: &World) -> PathBuf {
+        match self {
+            Self::File(file) => world.file(file).path.clone(),
+            Self::Package(package) => world.package(package).folder.clone(),
+        }
+    }
+}
+
 /// What is found in a part, and which folders were looked into for it.
 pub(crate) fn of_part(program: &Program<'_>, part: Part) -> (Vec<Finding>, Sight) {
     seeing(|| {
         let mut found = Vec::new();
         match part {
-            Part::File(file) => program.bodies(file).iter().for_each(|body| of_body(body, &mut found)),
+            Part::File(file) => {
+                let bodies = program.bodies(file);
+                bodies.iter().filter(|body| !is_only_compiled(body)).for_each(|body| of_body(body, &mut found));
+            }
             Part::Package(package) => {
                 for rule in RULES {
                     if let Check::Package(check) = rule.check {
@@ -157,6 +182,18 @@ pub(crate) fn of_part(program: &Program<'_>, part: Part) -> (Vec<Finding>, Sight
         }
         found
     })
+}
+
+/// Is it in an example without `// Output:`? Go compiles these, and never runs them.
+fn is_only_compiled(body: &Body<'_>) -> bool {
+    if !body.source.is_test {
+        return false;
+    }
+    let outer = body.program.body(body.outermost());
+    outer.name().starts_with("Example") && {
+        let text = outer.text(outer.ast()[outer.function().block].span).to_ascii_lowercase();
+        !text.contains("// output:") && !text.contains("// unordered output:")
+    }
 }
 
 fn of_body(body: &Body<'_>, found: &mut Vec<Finding>) {

@@ -36,6 +36,7 @@ mod baseline;
 mod channel;
 mod check;
 mod config;
+mod contained;
 mod finding;
 mod fix;
 mod kept;
@@ -53,8 +54,9 @@ mod worker;
 
 pub use account::{Account, Waiting, Waker, accounts, function_at};
 pub use baseline::{Baseline, BaselineError};
-pub use check::{Options, Report, Suppressed, check};
+pub use check::{Failed, Options, Report, Suppressed, check};
 pub use config::{CheckConfig, Config, ConfigError, Owner, RuleSetting, TestConfig};
+pub use contained::is_contained;
 pub use finding::{Edit, Finding, Fix, Place, Safety, Step, Tier};
 pub use fix::{Change, Plan, plan};
 pub use kept::{Cache, CacheError};

@@ -6,7 +6,10 @@
 
 mod between;
 mod compared;
+mod decided;
+mod failing;
 mod never;
+mod silent;
 mod way;
 
 use std::collections::VecDeque;
@@ -22,7 +25,9 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
 pub(crate) use between::comes_straight;
 use compared::{Compared, contradict};
+pub(crate) use decided::{has_real_errors, is_open};
 use never::never_taken;
+use silent::leads_to_silence;
 pub(crate) use way::Way;
 
 /// What a rule looks for.
@@ -96,6 +101,26 @@ pub(crate) struct Conditions {
 
 /// Searches for a way on which it is found, a shortest one.
 pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
+    search_without(body, watch, &[])
+}
+
+/// So many decisions are taken back because they lead to a case that can't be chosen.
+const MAX_SILENCES: usize = 8;
+
+/// The same, for a way that does not take some edges.
+fn search_without<W: Watch>(body: &Body<'_>, watch: &W, without: &[(BlockId, Edge)]) -> Option<Way> {
+    let mut without = without.to_vec();
+    for _ in 0..MAX_SILENCES {
+        let way = shortest_without(body, watch, &without)?;
+        match leads_to_silence(body, &way) {
+            Some(edge) => without.push(edge),
+            None => return Some(way),
+        }
+    }
+    None
+}
+
+fn shortest_without<W: Watch>(body: &Body<'_>, watch: &W, without: &[(BlockId, Edge)]) -> Option<Way> {
     type Key<S> = (BlockId, S, u32, u32, u32, u64);
     let flow = body.flow();
     let conditions = body.function().conditions.get_or_init(|| Arc::new(Conditions::of(body, &flow)));
@@ -144,7 +169,7 @@ pub(crate) fn search<W: Watch>(body: &Body<'_>, watch: &W) -> Option<Way> {
             return Some(way(&visits, visit, None));
         }
         for (edge, to) in &of.next {
-            if conditions.never.contains(&(block, *edge)) {
+            if conditions.never.contains(&(block, *edge)) || without.contains(&(block, *edge)) {
                 continue;
             }
             let mut rounds = rounds;

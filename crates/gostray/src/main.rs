@@ -18,6 +18,7 @@ use clap::Parser;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
+    end_with_what_fails();
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(outcome) = commands::answer_vet(&args) {
         return ended(outcome);
@@ -35,6 +36,18 @@ fn main() -> ExitCode {
     };
     cli.color.write_global();
     ended(commands::run(cli.command))
+}
+
+/// A panic ends the process, on whatever thread it is: what goes on without one of its threads is worse than what is
+/// started again. Only the rules are looked after on their own.
+fn end_with_what_fails() {
+    let say = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        say(info);
+        if !gostray_check::is_contained() {
+            std::process::abort();
+        }
+    }));
 }
 
 fn ended(outcome: anyhow::Result<Exit>) -> ExitCode {

@@ -7,7 +7,7 @@ use gostray_golang::flow::{BlockId, Exit, Step};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
-use crate::path::{Watch, Way, search};
+use crate::path::{Watch, Way, is_open, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, What};
 
 mod given;
@@ -204,6 +204,49 @@ impl Watch for Passes<'_, '_> {
 
     fn is_found(&self, (): &(), exit: Exit) -> bool {
         exit == Exit::Return
+    }
+}
+
+/// Looks for a way through a function to one of its events.
+struct Comes<'b, 'p> {
+    body: &'b Body<'p>,
+    deed: &'b Deed,
+    depth: usize,
+}
+
+impl Watch for Comes<'_, '_> {
+    type State = ();
+
+    fn start(&self) {}
+
+    fn event(&self, (): (), _event: &Event) -> Option<()> {
+        Some(())
+    }
+
+    fn is_found(&self, (): &(), _exit: Exit) -> bool {
+        false
+    }
+
+    fn is_found_before(&self, (): &(), event: &Event) -> bool {
+        Story::is_done_at(self.body, event, self.deed, self.depth)
+    }
+}
+
+/// Does what comes from outside alone decide that a goroutine comes to what it does?
+fn comes_openly(story: &Story<'_>, goroutine: &Goroutine, deed: &Deed) -> bool {
+    (goroutine.links.len()..=deed.links.len()).all(|depth| {
+        let body = story.owner.program.body(deed.links[depth - 1].callee);
+        let watch = Comes { body: &body, deed, depth };
+        search(&body, &watch).is_some_and(|way| is_open(&body, &watch, &way, &|_| true))
+    })
+}
+
+/// Does it start a goroutine?
+fn starts(goroutine: &Goroutine) -> impl Fn(&Event) -> bool {
+    let call = goroutine.call();
+    move |event| match event.what {
+        What::Go { call: own } | What::Call { call: own } | What::Deferred { call: own } => own == call,
+        _ => false,
     }
 }
 

@@ -10,7 +10,8 @@ use gostray_golang::pool;
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
-use crate::check::{Options, Part, of_part, parts};
+use crate::check::{Failed, Options, Part, of_part, parts};
+use crate::contained::contained;
 use crate::finding::Finding;
 use crate::kept::{Cache, Facts, Folder, Found, Graph, Kept, endings_of, identity, is_same};
 use crate::program::{Program, Sight};
@@ -24,6 +25,7 @@ pub(crate) struct Look<'a> {
     /// The files of folders that are as they were.
     same: Vec<Option<Vec<FileStamp>>>,
     memory: Option<Memory<'a>>,
+    pub(crate) failed: Vec<Failed>,
 }
 
 /// What is only there if something is kept.
@@ -53,7 +55,7 @@ impl<'a> Look<'a> {
             let graph = Graph::of(world, &facts, &kept.back);
             Memory { cache, kept, graph, found: vec![None; paths.len()] }
         });
-        Self { world, options, paths, facts, same, memory }
+        Self { world, options, paths, facts, same, memory, failed: Vec::new() }
     }
 
     /// All that is found: what is known, and what has to be looked for.
@@ -72,23 +74,34 @@ impl<'a> Look<'a> {
                 parts(self.world, *at, self.options).into_iter().map(|part| (*at, part))
             })
             .collect();
-        let found: Vec<(usize, (Vec<Finding>, Sight))> =
-            pool().install(|| work.into_par_iter().map(|(at, part)| (at, of_part(&program, part))).collect());
+        let found: Vec<(usize, Part, Result<(Vec<Finding>, Sight), String>)> = pool().install(|| {
+            work.into_par_iter().map(|(at, part)| (at, part, contained(|| of_part(&program, part)))).collect()
+        });
         let mut findings: Vec<Finding> = known.iter().flatten().flat_map(|found| found.findings.clone()).collect();
         let mut by_folder: BTreeMap<usize, (Vec<Finding>, Sight)> =
             unknown.into_iter().map(|at| (at, Default::default())).collect();
-        for (at, (found, sight)) in found {
-            findings.extend(found.iter().cloned());
-            let of_folder = by_folder.entry(at).or_default();
-            of_folder.0.extend(found);
-            of_folder.1.extend(sight);
+        let mut failed = FxHashSet::default();
+        for (at, part, found) in found {
+            match found {
+                Ok((found, sight)) => {
+                    findings.extend(found.iter().cloned());
+                    let of_folder = by_folder.entry(at).or_default();
+                    of_folder.0.extend(found);
+                    of_folder.1.extend(sight);
+                }
+                Err(why) => {
+                    failed.insert(at);
+                    self.failed.push(Failed { path: part.path(self.world), why });
+                }
+            }
         }
         if let Some(memory) = &mut self.memory {
             memory.found = known;
             for (at, (findings, sight)) in by_folder {
                 let others = sight.into_iter().filter(|other| *other != at);
                 let sight = others.map(|other| (self.paths[other].clone(), self.facts[other].content)).collect();
-                memory.found[at] = Some(Found { key: keys[at], sight, findings });
+                // What is not whole is looked for again the next time.
+                memory.found[at] = (!failed.contains(&at)).then_some(Found { key: keys[at], sight, findings });
             }
         }
         findings

@@ -1,10 +1,11 @@
 //! Edges that are never taken: the source looks as if they could be, but what is called there says no.
 
 use gostray_golang::Token;
-use gostray_golang::ast::{ExprId, ExprKind, Node, SpecKind, StmtId, StmtKind, Walk};
+use gostray_golang::ast::{ExprId, ExprKind, Node, StmtId, StmtKind, Walk};
 use gostray_golang::flow::{BlockId, Edge, Step};
 use gostray_golang::types::{Object, VarId};
 
+use crate::path::failing::source;
 use crate::path::implied;
 use crate::program::{Body, Callee, Cell, Flow, Usage, What, is_named, names, parameters, usage};
 use crate::worker::is_of_time;
@@ -127,27 +128,17 @@ fn says_that_it_failed(body: &Body<'_>, flow: &Flow, block: BlockId, condition: 
     })
 }
 
-/// The one call that names are assigned from.
-fn source(body: &Body<'_>, name: ExprId) -> Option<ExprId> {
-    let ast = body.ast();
-    let values = match body.tree.around(ast, name) {
-        crate::program::Parent::Stmt(stmt) => match ast[stmt].kind {
-            StmtKind::Assign { right, .. } => right,
-            _ => return None,
-        },
-        crate::program::Parent::Spec(spec) => match ast[spec].kind {
-            SpecKind::Value { values, .. } => values,
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let value = ast.unparen(ast.at(values, 0).filter(|_| values.len() == 1)?);
-    matches!(ast[value].kind, ExprKind::Call { .. }).then_some(value)
-}
-
 /// Calls of the standard library whose error is always nil, as their documentation says.
 fn cannot_fail(body: &Body<'_>, call: ExprId) -> bool {
-    let Callee::Func(function) = body.callee(call) else { return false };
+    let function = match body.callee(call) {
+        Callee::Func(function) => function,
+        // "It never returns an error", says the interface of itself.
+        Callee::Abstract(of, name) => {
+            let is_hash = |own| is_named(body.program.world, &of, "hash", own);
+            return name == "Write" && ["Hash", "Hash32", "Hash64"].into_iter().any(is_hash);
+        }
+        _ => return false,
+    };
     match names(body.program.world, function) {
         Some(("bytes", Some("Buffer"), "Write" | "WriteString" | "WriteByte" | "WriteRune"))
         | Some(("strings", Some("Builder"), "Write" | "WriteString" | "WriteByte" | "WriteRune")) => true,

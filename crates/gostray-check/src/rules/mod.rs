@@ -189,6 +189,8 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
     let tier = match stranded.is_certain && !is_of_failure {
         true => rule.tier,
         false if has_room && stranded.sends >= crate::channel::MANY => Tier::Hygiene,
+        // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
+        false if stranded.shape == Shape::CloseMissed && body.source.is_test => Tier::Hygiene,
         false => rule.tier.max(Tier::Likely),
     };
     let mut finding = finding(rule, tier, &body, span, told.message);

@@ -4,11 +4,11 @@ use gostray_golang::ast::ExprId;
 use gostray_golang::flow::{BlockId, Edge, Exit};
 
 use super::given::given;
-use super::{Shape, Stranded, Supply, head};
+use super::{Shape, Stranded, Supply, head, starts};
 use crate::actor::loop_around;
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
-use crate::path::{Atom, Watch, Way, comes_straight, search};
+use crate::path::{Atom, Watch, Way, comes_straight, is_open, search};
 use crate::program::{Body, Event, What};
 
 /// Looks for a way on which a goroutine that receives is left waiting.
@@ -161,7 +161,8 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
         }
         let watch = Receivers { supply: Supply::of(story), spawn: goroutine.call(), needs };
         let way = search(owner, &watch)?;
-        return Some(unsupplied(story, Shape::Unclosed, goroutine, deed, way, true));
+        let is_certain = is_open(owner, &watch, &way, &starts(goroutine));
+        return Some(unsupplied(story, Shape::Unclosed, goroutine, deed, way, is_certain));
     }
     if supplied_elsewhere && let Some(missed) = missed_by_other(story, goroutine, deed) {
         return Some(missed);
@@ -177,6 +178,7 @@ fn left_receiver<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed: &
     }
     // Which case of a select is chosen, and how often a loop runs, may have to do with the channel.
     let is_certain = !way.chooses(owner)
+        && is_open(owner, &watch, &way, &starts(goroutine))
         && story
             .own(Act::Send)
             .chain(story.own(Act::Close))
@@ -278,7 +280,7 @@ fn missed_by_other<'s, 'p>(story: &'s Story<'p>, goroutine: &'s Goroutine, deed:
     let root = owner.program.body(supplier.root());
     let watch = Misses { story, body: root.clone(), depth: supplier.links.len(), wants_close };
     let way = search(&root, &watch)?;
-    let is_certain = !way.chooses(&root) && !says_something(&root, &way);
+    let is_certain = !way.chooses(&root) && !says_something(&root, &way) && is_open(&root, &watch, &way, &|_| true);
     Some(Stranded {
         story,
         shape: Shape::CloseMissed,
@@ -341,11 +343,12 @@ fn missed_supplier<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<'s, 'p>> {
     let way = search(&root, &watch)?;
     // What is done in a loop may be done in its first round, always; and who says something else on the way
     // out may say why.
-    let starts = |event: &Event| matches!(event.what, What::Go { call } if call == goroutine.call());
+    let is_started = |event: &Event| matches!(event.what, What::Go { call } if call == goroutine.call());
     let waits = |event: &Event| Story::is_done_at(owner, event, own, 0);
     let is_certain = !way.chooses(&root)
+        && is_open(&root, &watch, &way, &|_| true)
         && !says_something(&root, &way)
-        && comes_straight(owner, &starts, &waits)
+        && comes_straight(owner, &is_started, &waits)
         && !story.of_goroutine(goroutine, Act::Send).chain(story.of_goroutine(goroutine, Act::Close)).any(is_looped);
     Some(Stranded {
         story,

@@ -6,12 +6,12 @@ use gostray_golang::flow::{BlockId, Edge, Exit};
 use gostray_golang::types::Object;
 
 use super::given::given;
-use super::{Left, Passes, Shape, Stranded, Supply, head};
+use super::{Left, Passes, Shape, Stranded, Supply, comes_openly, head, starts};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Atom, Watch, Way, search};
-use crate::program::{Body, Cell, Event, Known, Usage, What, usage};
+use crate::path::{Atom, Watch, Way, is_open, search};
+use crate::program::{Body, Cell, Event, Known, Usage, What, parameters, usage};
 
 struct Senders<'s, 'p> {
     supply: Supply<'s, 'p>,
@@ -190,6 +190,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     };
     let way_conditions = way.last_condition(owner);
     let is_joined = joins(story, goroutine, &way);
+    let is_open = is_open(owner, &watch, &way, &starts(goroutine)) && comes_openly(story, goroutine, deed);
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
     let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
@@ -207,6 +208,7 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && !may_be_stopped(story, goroutine)
             && !may_wait_before(story, goroutine, deed)
             && !is_joined
+            && is_open
             && !(shape == Shape::StuckProducer && picks(story, deed))
             && (room == 0 || always_sends(story))
             && !leaves_by_counting(owner, way_conditions)
@@ -326,14 +328,28 @@ fn is_sent_when_equal(body: &Body<'_>, deed: &Deed, around: StmtId) -> bool {
 fn fed(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
     let program = story.owner.program;
     let mut fed: Vec<Cell> = Vec::new();
-    for body in program.body(goroutine.root()).family() {
+    let root = program.body(goroutine.root());
+    let (spawner, call) = goroutine.spawn();
+    let spawner = program.body(spawner);
+    // What the goroutine gets as a parameter its owner knows by another name.
+    let is_called = crate::actor::callee_body(&spawner, call) == Some(root.id);
+    let names = parameters(root.ast(), root.function().signature).into_iter().filter(|_| is_called);
+    let given: Vec<(Option<Cell>, Option<Cell>)> = names
+        .zip(spawner.arguments(call))
+        .map(|(name, argument)| (name.and_then(|name| root.cell(name)), spawner.cell(argument)))
+        .collect();
+    let of_owner = |cell: Cell| {
+        let own = given.iter().find(|(inner, _)| *inner == Some(cell));
+        own.and_then(|(_, outer)| *outer).unwrap_or(cell)
+    };
+    for body in root.family() {
         for (_, event) in body.flow().all() {
             let channel = match event.what {
                 What::Send { channel } | What::Close { channel } => Some(channel),
                 What::Deferred { call } => body.arguments(call).first().copied(),
                 _ => None,
             };
-            fed.extend(channel.and_then(|channel| body.cell(channel)));
+            fed.extend(channel.and_then(|channel| body.cell(channel)).map(of_owner));
         }
     }
     let cell = |deed: &Deed| program.body(deed.operation.body).cell(deed.operation.expr);
@@ -564,6 +580,7 @@ fn no_receiver<'s, 'p>(
     };
     let shape = if room > 0 { Shape::MoreThanReceived } else { Shape::NoReceiver };
     // Who makes a channel and waits for it in the same breath may mean to wait for ever.
-    let is_certain = goroutine.is_some() || !deed.links.is_empty() || story.deeds.len() > 1;
+    let is_certain = (goroutine.is_some() || !deed.links.is_empty() || story.deeds.len() > 1)
+        && goroutine.is_none_or(|goroutine| comes_openly(story, goroutine, deed));
     Some(Stranded { story, shape, goroutine, deed, way: None, sends, is_certain })
 }

@@ -36,6 +36,7 @@
 //! Unsafe: `return` at the end of the case.
 
 use gostray_golang::ast::{ExprKind, StmtKind};
+use gostray_golang::flow::Exit;
 
 use crate::channel::indent;
 use crate::finding::{Edit, Finding, Fix, Safety, Tier};
@@ -74,7 +75,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             }
             _ => (false, false),
         };
-        if !is_end || has_way_out(body) || lost_break(body, select).is_some() {
+        // A way out that is never taken, as the context never ends, is one that goes nowhere else.
+        let leaves = has_way_out(body) || body.flow().graph.exits().contains(&Exit::Return);
+        if !is_end || leaves || lost_break(body, select).is_some() {
             continue;
         }
         let tier = if is_context { Tier::Proven } else { Tier::Likely };

@@ -43,7 +43,7 @@ use gostray_golang::types::VarId;
 use crate::actor::{Link, Manner, links, loop_around};
 use crate::channel::{insert_first, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::path::{Atom, Watch, comes_straight, is_inside, search};
+use crate::path::{Atom, Watch, comes_straight, is_inside, is_open, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, Operation, Program, Usage, What, follow_cell};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 
@@ -202,7 +202,8 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         if is_looped || !is_counted(body.program, group, &deed.links[..=last]) {
             continue;
         }
-        let Some(way) = search(&root, &WithoutDone { group, body: root.clone(), depth: last + 1 }) else { continue };
+        let watch = WithoutDone { group, body: root.clone(), depth: last + 1 };
+        let Some(way) = search(&root, &watch) else { continue };
         let wait = group.deeds.iter().find(|deed| deed.known == Known::Wait);
         let Some(wait) = wait else { continue };
         let waiter = body.program.body(wait.operation.body);
@@ -216,7 +217,13 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let starts = |event: &Event| is_at(&waiter, event, deed, 0);
         let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
         let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
-        let tier = if is_straight && !way.says_that_it_fails(&root) { Tier::Proven } else { Tier::Likely };
+        let is_certain = is_straight && !way.says_that_it_fails(&root) && is_open(&root, &watch, &way, &|_| true);
+        let tier = match is_certain {
+            true => Tier::Proven,
+            // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
+            false if root.source.is_test => Tier::Hygiene,
+            false => Tier::Likely,
+        };
         let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
@@ -347,6 +354,11 @@ impl Watch for Round<'_, '_> {
     }
 }
 
+/// Is it this call?
+fn is_call(call: ExprId) -> impl Fn(&Event) -> bool {
+    move |event| matches!(event.what, What::Call { call: own } if own == call)
+}
+
 /// As many are added as there are elements, and a round of the loop over them starts nothing.
 fn skipped(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
     let adds: Vec<&Deed> = group.deeds.iter().filter(|deed| deed.known == Known::Add).collect();
@@ -365,12 +377,14 @@ fn skipped(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         }
         let head = flow.graph.blocks().find(|(_, block)| block.steps.last() == Some(&Step::Stmt(around)));
         let Some((head, _)) = head else { continue };
-        let Some(way) = search(body, &Round { group, body: body.clone(), head }) else { continue };
+        let watch = Round { group, body: body.clone(), head };
+        let Some(way) = search(body, &watch) else { continue };
+        let tier = if is_open(body, &watch, &way, &is_call(call)) { Tier::Proven } else { Tier::Likely };
         let Some(event) = way.before else { continue };
         let span = ast[call].span;
         let name = body.text_of(add.operation.expr);
         let message = format!("one is added to {name} for each of {of}, and not each is done: Wait waits for ever");
-        let mut finding = finding(&RULE, Tier::Proven, body, span, message);
+        let mut finding = finding(&RULE, tier, body, span, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.blocks_at = Some(body.place(event.span));
         finding.path.push(step(body, span, "this is added"));
@@ -475,7 +489,8 @@ fn unequal(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
     if !is_simple || group.deeds.iter().any(|deed| deed.known == Known::Add && is_apart(deed)) {
         return;
     }
-    let Some(way) = search(body, &Balance { group, body: body.clone() }) else { return };
+    let watch = Balance { group, body: body.clone() };
+    let Some(way) = search(body, &watch) else { return };
     let Some(event) = way.before else { return };
     let add = group.deeds.iter().find(|deed| deed.known == Known::Add && deed.links.is_empty());
     let Some(add) = add else { return };
@@ -483,7 +498,8 @@ fn unequal(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
     let span = body.ast()[call].span;
     let name = body.text_of(add.operation.expr);
     let message = format!("more is added to {name} than is done: Wait waits for ever");
-    let mut finding = finding(&RULE, Tier::Proven, body, span, message);
+    let tier = if is_open(body, &watch, &way, &is_call(call)) { Tier::Proven } else { Tier::Likely };
+    let mut finding = finding(&RULE, tier, body, span, message);
     finding.why = "whoever waits for the group never goes on".to_owned();
     finding.blocks_at = Some(body.place(event.span));
     finding.path.push(step(body, span, "this is added"));

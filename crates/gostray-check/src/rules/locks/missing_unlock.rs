@@ -45,7 +45,7 @@ use gostray_golang::flow::{Edge, Exit};
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::lock::{Act, LockCall, Mode, lock_call};
-use crate::path::{Watch, Way, search};
+use crate::path::{Watch, Way, has_real_errors, search};
 use crate::program::{Body, Event, What};
 use crate::rules::edits::remove_line;
 use crate::rules::locks::recursive_lock::{gives, locks};
@@ -144,7 +144,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if is_elsewhere && sends_after(body, lock, &way) {
             continue;
         }
-        let tier = if is_elsewhere { Tier::Likely } else { Tier::Proven };
+        let is_taken = |event: &Event| matches!(event.what, What::Call { call } if call == lock.call);
+        let is_certain = !is_elsewhere && has_real_errors(body, &way, &is_taken);
+        let tier = if is_certain { Tier::Proven } else { Tier::Likely };
         let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
         let span = body.ast()[lock.call].span;
         let message = format!("{} can return with {name} still locked", body.name());

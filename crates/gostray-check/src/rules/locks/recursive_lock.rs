@@ -33,13 +33,13 @@
 
 use std::sync::Arc;
 
-use gostray_golang::ast::ExprId;
+use gostray_golang::ast::{ExprId, ExprKind};
 use gostray_golang::flow::Exit;
 
 use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, LockPath, Mode, lock_call, of_callee};
-use crate::path::{Watch, search};
-use crate::program::{Body, BodyId, Event, What};
+use crate::path::{Watch, is_open, search};
+use crate::program::{Body, BodyId, Cell, Event, Parent, What};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -108,6 +108,26 @@ impl Watch for Again<'_, '_> {
     }
 }
 
+/// Is the method that gives the lock back taken as a value, as in `once.Do(mu.Unlock)`? Then it is called by whoever has got it.
+fn is_handed_over(body: &Body<'_>, first: &LockCall) -> bool {
+    let Some(lock) = body.receiver(first.call) else { return false };
+    let (ast, tree) = (body.ast(), &body.tree);
+    let mentions = tree.uses.get(&Cell::Var(first.path.root)).into_iter().flatten();
+    mentions.copied().any(|mention| {
+        // From `c` outwards to `c.mu.Unlock`.
+        let mut at = mention;
+        while let Parent::Expr(outer) = tree.directly_around(at)
+            && let ExprKind::Selector { .. } = ast[outer].kind
+        {
+            at = outer;
+        }
+        let is_called = matches!(tree.directly_around(at), Parent::Expr(outer)
+            if matches!(ast[outer].kind, ExprKind::Call { function, .. } if function == at));
+        let method = body.text_of(at).strip_prefix(body.text_of(lock)).and_then(|rest| rest.strip_prefix('.'));
+        !is_called && matches!(method, Some("Unlock" | "RUnlock"))
+    })
+}
+
 /// Does a call give the lock back, and not take it before?
 pub(super) fn gives(body: &Body<'_>, call: ExprId, path: &LockPath) -> bool {
     if let Some(lock) = lock_call(body, call) {
@@ -129,7 +149,7 @@ pub(super) fn gives(body: &Body<'_>, call: ExprId, path: &LockPath) -> bool {
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     for first in locks(body) {
         let Act::Take(mode) = first.act else { continue };
-        if is_given_by_another(body, &first) {
+        if is_given_by_another(body, &first) || is_handed_over(body, &first) {
             continue;
         }
         for is_sure in [true, false] {
@@ -137,12 +157,14 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             let Some(way) = search(body, &watch) else { continue };
             let Some(event) = way.before else { continue };
             let Some((again, _, at)) = takes(body, &event, &first) else { continue };
+            let is_first = |event: &Event| matches!(event.what, What::Call { call } if call == first.call);
             let is_reading = (mode, again) == (Mode::Read, Mode::Read);
             // Whether a lock is taken is often a parameter's to say.
             let tier = match (is_sure, is_reading) {
                 (false, _) => Tier::Hygiene,
                 (true, true) => Tier::Likely,
-                (true, false) => Tier::Proven,
+                (true, false) if is_open(body, &watch, &way, &is_first) => Tier::Proven,
+                (true, false) => Tier::Likely,
             };
             let What::Call { call } = event.what else { continue };
             let is_direct = lock_call(body, call).is_some();

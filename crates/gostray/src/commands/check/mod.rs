@@ -74,6 +74,8 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
         append(Path::new(&path), &shown.github_summary())?;
     }
     Ok(match report.files {
+        // Nobody should take a look that is not whole for one that found nothing.
+        _ if !report.failed.is_empty() => Exit::Failure,
         _ if args.exit_zero => Exit::Clean,
         _ if !report.findings.is_empty() => Exit::Leaks,
         0 => Exit::Nothing,
@@ -153,6 +155,13 @@ pub(super) fn look(args: &What<'_>, base: &Path) -> anyhow::Result<Found> {
     notes.extend(world.notes().into_iter().filter_map(|note| match note {
         Note::MissingPackage(_) => None,
         Note::Unread(path, why) => Some(format!("{} was left out: {why}", shown(&path))),
+    }));
+    notes.extend(report.failed.iter().map(|failed| {
+        format!(
+            "gostray failed while it looked at {}, and its findings are not whole: {}",
+            shown(&failed.path),
+            failed.why
+        )
     }));
     notes.extend(missing_note(&report.missing, is_in_module));
     for name in &report.unknown_background {

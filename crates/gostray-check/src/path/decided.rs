@@ -1,0 +1,289 @@
+//! Who decides that a way is taken: what comes from outside, or the values that the function works with.
+//!
+//! Which of several things happens first, that a time is over, that a context ends, that the network or the disk fails:
+//! all that can happen whatever the function was given, and a way that hangs on nothing else can be taken. Whether a
+//! number is seven, a list is empty or a text can be parsed hangs on what is given, and often it never is so; that it can
+//! be is no proof that it ever will.
+
+use gostray_golang::Token;
+use gostray_golang::ast::{ExprId, ExprKind, Node, StmtId, StmtKind, Walk};
+use gostray_golang::flow::{BlockId, Edge, Step};
+use gostray_golang::types::{Object, Type, VarId};
+
+use super::failing::{can_fail, source};
+use super::{Watch, Way, implied, search_without};
+use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, is_named, names, usage};
+
+/// So many ways are looked for, so that it can be said of one whether it hangs on values.
+const MAX_SEARCHES: usize = 32;
+
+/// Is it left to what comes from outside alone whether a way is taken, or another one like it, once something has begun?
+/// Where a value decides, there must be a way on both sides.
+pub(crate) fn is_open<W: Watch>(body: &Body<'_>, watch: &W, way: &Way, begins: &dyn Fn(&Event) -> bool) -> bool {
+    let mut left = MAX_SEARCHES;
+    is_open_without(body, watch, way, begins, &mut Vec::new(), &mut left)
+}
+
+fn is_open_without<W: Watch>(
+    body: &Body<'_>,
+    watch: &W,
+    way: &Way,
+    begins: &dyn Fn(&Event) -> bool,
+    without: &mut Vec<(BlockId, Edge)>,
+    left: &mut usize,
+) -> bool {
+    for (block, edge) in decided_by_values(body, way, begins) {
+        // The other side was looked at already.
+        if without.iter().any(|(own, _)| *own == block) {
+            continue;
+        }
+        if *left == 0 {
+            return false;
+        }
+        *left -= 1;
+        without.push((block, edge));
+        let other = search_without(body, watch, without);
+        let is_open = other.is_some_and(|other| is_open_without(body, watch, &other, begins, without, left));
+        without.pop();
+        if !is_open {
+            return false;
+        }
+    }
+    true
+}
+
+/// Does each error that is there on a way, once something has begun, come from what can fail whatever it is given?
+pub(crate) fn has_real_errors(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event) -> bool) -> bool {
+    let flow = body.flow();
+    let mut has_begun = false;
+    way.edges.iter().enumerate().all(|(at, (block, edge))| {
+        has_begun |= flow.events[block.index()].iter().any(begins);
+        let choice = Choice { body, way, at };
+        !has_begun || choice.has_real_error(*block, *edge)
+    })
+}
+
+/// The steps of a way on which values decide, after something has begun.
+fn decided_by_values(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event) -> bool) -> Vec<(BlockId, Edge)> {
+    let flow = body.flow();
+    let mut has_begun = false;
+    let mut found = Vec::new();
+    for (at, (block, edge)) in way.edges.iter().enumerate() {
+        has_begun |= flow.events[block.index()].iter().any(begins);
+        if has_begun && !(Choice { body, way, at }).is_from_outside(*block, *edge) {
+            found.push((*block, *edge));
+        }
+    }
+    found
+}
+
+/// A step of a way.
+struct Choice<'c, 'p> {
+    body: &'c Body<'p>,
+    way: &'c Way,
+    at: usize,
+}
+
+impl Choice<'_, '_> {
+    fn is_from_outside(&self, block: BlockId, edge: Edge) -> bool {
+        let flow = self.body.flow();
+        let ast = self.body.ast();
+        match (edge, flow.graph.block(block).steps.last()) {
+            (Edge::True | Edge::False, Some(Step::Expr(condition))) => {
+                is_of_loop(self.body, *condition) || self.holds(*condition, edge == Edge::True)
+            }
+            (Edge::Clause(clause), _) => match ast[clause].kind {
+                StmtKind::Case { values, .. } => {
+                    self.is_of_outside_tag(clause)
+                        || values.len() > 0 && ast.list(values).any(|value| self.is_of_outside(value, true))
+                }
+                _ => true,
+            },
+            _ => true,
+        }
+    }
+
+    /// Is there no error that has to be there, or one that can be?
+    fn has_real_error(&self, block: BlockId, edge: Edge) -> bool {
+        let flow = self.body.flow();
+        let (Edge::True | Edge::False, Some(Step::Expr(condition))) = (edge, flow.graph.block(block).steps.last())
+        else {
+            return true;
+        };
+        let mut atoms = Vec::new();
+        implied(self.body, *condition, edge == Edge::True, &mut atoms);
+        atoms.iter().filter(|(_, is_nil, _)| !is_nil).all(|(atom, ..)| {
+            let error = atom.compared_to_nil(self.body).filter(|of| is_error(self.body, *of));
+            error.is_none_or(|error| self.can_be_error(error))
+        })
+    }
+
+    /// Can a condition hold, or not, by what comes from outside alone?
+    fn holds(&self, condition: ExprId, holds: bool) -> bool {
+        let ast = self.body.ast();
+        let condition = ast.unparen(condition);
+        match ast[condition].kind {
+            ExprKind::Unary { operator: Token::Not, x } => self.holds(x, !holds),
+            ExprKind::Binary { operator: Token::LogicalAnd, x, y } if holds => {
+                self.holds(x, true) && self.holds(y, true)
+            }
+            ExprKind::Binary { operator: Token::LogicalOr, x, y } if !holds => {
+                self.holds(x, false) && self.holds(y, false)
+            }
+            ExprKind::Binary { operator: Token::LogicalAnd | Token::LogicalOr, x, y } => {
+                self.holds(x, holds) || self.holds(y, holds)
+            }
+            _ => self.is_of_outside(condition, holds),
+        }
+    }
+
+    fn is_of_outside(&self, condition: ExprId, holds: bool) -> bool {
+        let (body, ast) = (self.body, self.body.ast());
+        if let ExprKind::Binary { operator: operator @ (Token::Equal | Token::NotEqual), x, y } = ast[condition].kind {
+            let is_equal = holds == (operator == Token::Equal);
+            let is_nil = |expr: ExprId| matches!(body.tree.types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
+            let (of, is_nil) = if is_nil(y) { (x, true) } else { (y, is_nil(x)) };
+            if is_nil && is_error(body, of) {
+                return is_equal || self.can_be_error(of);
+            }
+        }
+        self.is_received(condition) || is_of_clock(body, condition) || self.asks_what_error(condition, holds)
+    }
+
+    /// Can an error be there whatever was given?
+    fn can_be_error(&self, error: ExprId) -> bool {
+        let (body, ast) = (self.body, self.body.ast());
+        let error = ast.unparen(error);
+        if let ExprKind::Call { .. } = ast[error].kind {
+            return can_fail(body, error);
+        }
+        let Some(variable) = body.tree.types.variable(error) else { return self.is_received(error) };
+        let Some(name) = self.assigned(variable) else { return true };
+        match source(body, name) {
+            Some(call) => can_fail(body, call),
+            None => !body.source.is_test,
+        }
+    }
+
+    /// The last assignment to a variable on the way.
+    fn assigned(&self, variable: VarId) -> Option<ExprId> {
+        let flow = self.body.flow();
+        let objects = &self.body.tree.types.objects;
+        self.way.edges[..=self.at].iter().rev().find_map(|(block, _)| {
+            flow.events[block.index()].iter().rev().find_map(|event| match event.what {
+                What::Assign { name } if objects.get(&name) == Some(&Object::Var(variable)) => Some(name),
+                _ => None,
+            })
+        })
+    }
+
+    /// `errors.Is(err, context.Canceled)`, and others that ask what an error is.
+    fn asks_what_error(&self, condition: ExprId, holds: bool) -> bool {
+        let (body, ast) = (self.body, self.body.ast());
+        let asked = match ast[condition].kind {
+            ExprKind::Call { .. } => match body.callee(condition) {
+                Callee::Func(function)
+                    if matches!(names(body.program.world, function), Some(("errors", None, "Is" | "As"))) =>
+                {
+                    body.arguments(condition).first().copied()
+                }
+                _ => None,
+            },
+            ExprKind::Binary { operator: Token::Equal | Token::NotEqual, x, y } => [x, y]
+                .into_iter()
+                .find(|expr| is_error(body, *expr) && body.tree.types.variable(ast.unparen(*expr)).is_some()),
+            _ => None,
+        };
+        asked.is_some_and(|error| is_error(body, error) && (!holds || self.can_be_error(error)))
+    }
+
+    /// Is it asked for something that was received?
+    fn is_received(&self, condition: ExprId) -> bool {
+        let (body, ast) = (self.body, self.body.ast());
+        let mut is_it = false;
+        ast.walk(Node::Expr(condition), 0, &mut |node, _| {
+            if let Node::Expr(expr) = node {
+                is_it |= matches!(ast[expr].kind, ExprKind::Unary { operator: Token::Arrow, .. });
+                is_it |= body.tree.types.variable(expr).is_some_and(|variable| holds_received(body, variable));
+            }
+            Walk::Into
+        });
+        is_it
+    }
+
+    /// Is it a clause of a `switch` over something that was received?
+    fn is_of_outside_tag(&self, clause: StmtId) -> bool {
+        let (body, ast) = (self.body, self.body.ast());
+        let Parent::Stmt(block) = body.tree.around_stmt(clause) else { return false };
+        let around = match body.tree.around_stmt(block) {
+            Parent::Stmt(stmt) => stmt,
+            _ => block,
+        };
+        let tag = [block, around].into_iter().find_map(|stmt| match ast[stmt].kind {
+            StmtKind::Switch { tag, .. } => tag,
+            _ => None,
+        });
+        tag.is_some_and(|tag| self.is_received(tag))
+    }
+}
+
+/// Is it the condition of a loop? A loop ends some time, or goes on.
+fn is_of_loop(body: &Body<'_>, condition: ExprId) -> bool {
+    let ast = body.ast();
+    let mut at = body.tree.directly_around(condition);
+    while let Parent::Expr(outer) = at {
+        at = body.tree.directly_around(outer);
+    }
+    matches!(at, Parent::Stmt(stmt) if matches!(ast[stmt].kind, StmtKind::For { .. }))
+}
+
+fn is_error(body: &Body<'_>, expr: ExprId) -> bool {
+    // Of what a package gives that is not there, the type is not known.
+    matches!(body.tree.types.ty(body.ast().unparen(expr)), Type::Error | Type::Unknown)
+}
+
+/// Does a variable hold what was received from a channel?
+fn holds_received(body: &Body<'_>, variable: VarId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    tree.uses.get(&Cell::Var(variable)).into_iter().flatten().any(|name| match usage(ast, tree, *name) {
+        Usage::Gets(Some(value)) => {
+            matches!(ast[ast.unparen(value)].kind, ExprKind::Unary { operator: Token::Arrow, .. })
+        }
+        Usage::Gets(None) => match tree.around(ast, *name) {
+            Parent::Stmt(stmt) => match ast[stmt].kind {
+                StmtKind::Assign { right, .. } => ast.at(right, 0).is_some_and(|value| {
+                    matches!(ast[ast.unparen(value)].kind, ExprKind::Unary { operator: Token::Arrow, .. })
+                }),
+                StmtKind::Range(range) => {
+                    matches!(body.program.world.underlying(tree.types.ty(range.x)), Type::Chan(..))
+                }
+                _ => false,
+            },
+            _ => false,
+        },
+        _ => false,
+    })
+}
+
+/// Is the time asked, or whether a context has ended?
+fn is_of_clock(body: &Body<'_>, condition: ExprId) -> bool {
+    let ast = body.ast();
+    let world = body.program.world;
+    let mut is_it = false;
+    ast.walk(Node::Expr(condition), 0, &mut |node, _| {
+        if let Node::Expr(expr) = node
+            && let ExprKind::Call { .. } = ast[expr].kind
+        {
+            is_it |= match body.callee(expr) {
+                Callee::Func(function) => matches!(
+                    names(world, function),
+                    Some(("time", None, "Now" | "Since" | "Until") | ("time", Some("Time"), "After" | "Before"))
+                ),
+                Callee::Abstract(of, name) => name == "Err" && is_named(world, &of, "context", "Context"),
+                _ => false,
+            };
+        }
+        Walk::Into
+    });
+    is_it
+}
