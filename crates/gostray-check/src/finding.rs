@@ -11,9 +11,10 @@ use crate::rules::Rule;
 /// How sure a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Tier {
-    /// All uses are seen, and there is a path on which it happens.
+    /// All uses are seen, and there is a path on which it happens that what comes from outside alone decides on: which of
+    /// several things is first, a time limit, the end of a context, something that fails.
     Proven,
-    /// It happens unless something outside of what is seen prevents it.
+    /// It happens unless something outside of what is seen prevents it, or if the values are such that the path is taken.
     Likely,
     /// It makes leaks easy; not reported unless asked for.
     Hygiene,

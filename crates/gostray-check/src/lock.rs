@@ -88,7 +88,7 @@ fn find_lock_call(body: &Body<'_>, call: ExprId) -> Option<LockCall> {
         for name in &selection.through {
             path.fields.push(*name);
             cell = match ty.pointed() {
-                Type::Named(decl, _) => Some(Cell::Field(*decl, *name)),
+                Type::Named(decl, _) => Some(Cell::field(body.program.world, *decl, *name)),
                 _ => None,
             };
             ty = body.program.world.select(&ty, *name).map(|selection| selection.ty).unwrap_or_default();

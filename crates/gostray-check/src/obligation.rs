@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::flow::Exit;
+use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use gostray_golang::types::{Object, VarId};
-use gostray_golang::{Name, Span};
+use gostray_golang::{Name, Span, Token};
 
-use crate::path::{Atom, Watch, Way, search};
+use crate::path::{Atom, Watch, Way, search_possible, sides};
 use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
 use crate::starter::is_closer;
+use crate::worker::CLOSERS;
 
 /// What a function got.
 #[derive(Debug, Clone)]
@@ -81,9 +82,91 @@ impl<'p> Obligation<'p> {
         Some(Self { body: body.clone(), call, variable, ident, error, release })
     }
 
-    /// A way on which it is not given back.
+    /// A way on which it is not given back, whatever it is that fails on it.
     pub(crate) fn missed(&self) -> Option<Way> {
-        search(&self.body, &Open { of: self })
+        let is_got = |event: &Event| matches!(event.what, What::Call { call } if call == self.call);
+        search_possible(&self.body, &Open { of: self }, &is_got)
+    }
+
+    /// Is there nothing left to give back once this has happened: a body that was read to its end has let its connection go,
+    /// and so has one that can't be read?
+    fn is_used_up(&self, event: &Event) -> bool {
+        let body = &self.body;
+        let What::Mention { name } = event.what else { return false };
+        if self.release.field() != Some("Body") || body.tree.types.variable(name) != Some(self.variable) {
+            return false;
+        }
+        let Usage::Argument { call, .. } = usage(body.ast(), &body.tree, self.part(name)) else { return false };
+        let Callee::Func(function) = body.callee(call) else { return false };
+        matches!(
+            names(body.program.world, function),
+            Some(("io", None, "ReadAll" | "Copy" | "CopyBuffer") | ("io/ioutil", None, "ReadAll"))
+        )
+    }
+
+    /// Does a condition say that there is an error, and so nothing to give back: `errors.Is(err, …)`, `err == ErrClosed`, or
+    /// `ok` of `_, ok := err.(*T)`?
+    fn says_error(&self, atom: &Atom, holds: bool) -> bool {
+        let (body, ast, tree) = (&self.body, self.body.ast(), &self.body.tree);
+        let is_it = |expr: ExprId| self.error.is_some() && tree.types.variable(ast.unparen(expr)) == self.error;
+        let asks = |call: ExprId| match body.callee(call) {
+            Callee::Func(function) => {
+                matches!(names(body.program.world, function), Some(("errors", None, "Is" | "As")))
+                    && body.arguments(call).first().is_some_and(|first| is_it(*first))
+            }
+            _ => false,
+        };
+        // `(err != nil) != wantsError`, as tables of tests ask: there is an error that is not wanted, or a test that fails.
+        if let ExprKind::Binary { operator: Token::Equal | Token::NotEqual, x, y } = ast[atom.expr].kind
+            && !holds
+            && [x, y].into_iter().any(|side| match ast[ast.unparen(side)].kind {
+                ExprKind::Binary { x, y, .. } => is_it(x) || is_it(y),
+                _ => false,
+            })
+        {
+            return true;
+        }
+        if !holds {
+            return asserted(body, atom.expr).is_some_and(|(name, arguments)| {
+                matches!(name.trim_end_matches('f'), "NoError" | "Nil") && arguments.into_iter().any(is_it)
+            });
+        }
+        match ast[atom.expr].kind {
+            ExprKind::Call { .. } => asks(atom.expr) || self.is_said_to_fail(atom.expr),
+            ExprKind::Binary { x, y, .. } => {
+                let is_nil = |expr: ExprId| matches!(tree.types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
+                is_it(x) && !is_nil(y) || is_it(y) && !is_nil(x)
+            }
+            ExprKind::Ident(_) => {
+                let Some(variable) = tree.types.variable(atom.expr) else { return false };
+                let gets = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
+                gets.copied().filter(|name| usage(ast, tree, *name) == Usage::Gets(None)).any(|name| {
+                    let Parent::Stmt(stmt) = tree.around(ast, name) else { return false };
+                    let StmtKind::Assign { right, .. } = ast[stmt].kind else { return false };
+                    matches!(ast.at(right, 0).map(|value| ast[ast.unparen(value)].kind),
+                        Some(ExprKind::TypeAssert { x, .. }) if is_it(x))
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Does a value say that there is no body: `resp.StatusCode` that is 204?
+    fn has_no_body(&self, x: ExprId, y: ExprId) -> bool {
+        const WITHOUT: [i128; 2] = [204, 304];
+        let (body, ast) = (&self.body, self.body.ast());
+        let is_status = |expr: ExprId| match ast[ast.unparen(expr)].kind {
+            ExprKind::Selector { x, selected } => {
+                body.tree.types.variable(x) == Some(self.variable)
+                    && ast.name(selected).is_some_and(|name| name == "StatusCode")
+            }
+            _ => false,
+        };
+        let is_without = |expr| {
+            let status = body.program.world.integer(&body.tree.types, body.id.file, expr);
+            status.is_some_and(|status| WITHOUT.contains(&status))
+        };
+        self.release.field() == Some("Body") && (is_status(x) && is_without(y) || is_status(y) && is_without(x))
     }
 
     /// Is it one of the identifiers that the call's own results are assigned to?
@@ -107,18 +190,17 @@ impl<'p> Obligation<'p> {
     /// Does a test go on only if there is an error, and so nothing to give back: `assert.ErrorContains(t, err, …)`?
     fn is_said_to_fail(&self, call: ExprId) -> bool {
         let body = &self.body;
-        let named = match body.callee(call) {
-            Callee::Func(function) => names(body.program.world, function).map(|(path, _, name)| (path, name)),
-            _ => missing(body, call),
-        };
-        let Some((path, name)) = named else { return false };
-        let is_said = path.starts_with("github.com/stretchr/testify/")
-            && matches!(
-                name.trim_end_matches('f'),
-                "Error" | "ErrorIs" | "ErrorAs" | "ErrorContains" | "EqualError" | "NotNil"
-            );
-        let is_it = |expr: ExprId| self.error.is_some() && body.tree.types.variable(expr) == self.error;
-        is_said && body.arguments(call).into_iter().any(is_it)
+        let Some((name, arguments)) = asserted(body, call) else { return false };
+        let is_it = |expr: &ExprId| self.error.is_some() && body.tree.types.variable(*expr) == self.error;
+        match name.trim_end_matches('f') {
+            "Error" | "ErrorIs" | "ErrorAs" | "ErrorContains" | "EqualError" | "NotNil" => arguments.iter().any(is_it),
+            "Equal" => {
+                let is_nil = |expr: &ExprId| matches!(body.tree.types.objects.get(expr), Some(Object::Nil));
+                let is_error = arguments.iter().any(is_it) && !arguments.iter().any(is_nil);
+                is_error || arguments.windows(2).any(|two| self.has_no_body(two[0], two[1]))
+            }
+            _ => false,
+        }
     }
 
     /// Where it is mentioned in a part of the function.
@@ -236,7 +318,9 @@ impl<'p> Obligation<'p> {
         loop {
             match usage(ast, tree, value) {
                 Usage::Method { call, name } => {
-                    return if self.is_release(name, || body.callee(call)) { Fate::Gone } else { Fate::Kept };
+                    // Who waits for its goroutine knows that it has ended.
+                    let waits = matches!(self.release, Release::Ends(..)) && matches!(name.as_str(), "Wait" | "Join");
+                    return if waits || self.is_release(name, || body.callee(call)) { Fate::Gone } else { Fate::Kept };
                 }
                 Usage::Base(outer) => {
                     // `resp.Body` is what is to be closed; `resp.Status` is something else.
@@ -247,8 +331,12 @@ impl<'p> Obligation<'p> {
                         _ => true,
                     };
                     if !is_field {
-                        // Its own channel is closed: that ends it, too.
-                        let ends = matches!(usage(ast, tree, outer), Usage::Close(_) | Usage::Call(_));
+                        // Its own channel is closed, or what it is made of: that ends it, too.
+                        let ends = match usage(ast, tree, outer) {
+                            Usage::Close(_) | Usage::Call(_) => true,
+                            Usage::Method { name, .. } => CLOSERS.contains(&name.as_str()),
+                            _ => false,
+                        };
                         return if ends { Fate::Gone } else { Fate::Kept };
                     }
                     value = outer;
@@ -400,9 +488,26 @@ impl Watch for Open<'_, '_> {
             return None;
         }
         match self.of.fate(event) {
-            Fate::Gone => None,
-            Fate::Kept => Some(state),
+            Fate::Kept if !self.of.is_used_up(event) => Some(state),
+            _ => None,
         }
+    }
+
+    fn edge(&self, state: Held, from: BlockId, edge: Edge) -> Option<Held> {
+        let body = &self.of.body;
+        let flow = body.flow();
+        let holds = match (edge, flow.graph.block(from).steps.last()) {
+            (Edge::True, Some(Step::Expr(condition))) => Some((*condition, true)),
+            (Edge::False, Some(Step::Expr(condition))) => Some((*condition, false)),
+            _ => None,
+        };
+        // `resp == nil || err != nil`: nothing is there on either side.
+        let is_gone = holds.is_some_and(|(condition, holds)| {
+            sides(body, condition, holds)
+                .iter()
+                .all(|side| side.iter().any(|(atom, holds)| self.fact(state, atom, *holds).is_none()))
+        });
+        (!is_gone && !self.chooses_no_body(edge)).then_some(state)
     }
 
     fn fact(&self, state: Held, atom: &Atom, holds: bool) -> Option<Held> {
@@ -415,6 +520,15 @@ impl Watch for Open<'_, '_> {
             && let Some(receiver) = self.of.body.receiver(atom.expr)
             && self.of.body.tree.types.variable(receiver) == Some(self.of.variable)
             && self.of.body.text_of(atom.expr).ends_with(".Next()")
+        {
+            return None;
+        }
+        if state == Held::WithError && self.of.says_error(atom, holds) {
+            return None;
+        }
+        if let ExprKind::Binary { operator: Token::Equal | Token::NotEqual, x, y } = self.of.body.ast()[atom.expr].kind
+            && holds
+            && self.of.has_no_body(x, y)
         {
             return None;
         }
@@ -452,6 +566,37 @@ impl Watch for Open<'_, '_> {
         };
         *state != Held::No && is_lost
     }
+}
+
+impl Open<'_, '_> {
+    /// Is it the clause of a `switch` for a status that has no body?
+    fn chooses_no_body(&self, edge: Edge) -> bool {
+        let (body, ast) = (&self.of.body, self.of.body.ast());
+        let Edge::Clause(clause) = edge else { return false };
+        let StmtKind::Case { values, .. } = ast[clause].kind else { return false };
+        let mut at = body.tree.around_stmt(clause);
+        let tag = loop {
+            match at {
+                Parent::Stmt(stmt) => match ast[stmt].kind {
+                    StmtKind::Switch { tag: Some(tag), .. } => break tag,
+                    StmtKind::Block(_) => at = body.tree.around_stmt(stmt),
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        };
+        values.len() > 0 && ast.list(values).all(|value| self.of.has_no_body(tag, value))
+    }
+}
+
+/// What is asserted by a call of testify, and of what: `assert.NoError(t, err)`.
+pub(crate) fn asserted(body: &Body<'_>, call: ExprId) -> Option<(&'static str, Vec<ExprId>)> {
+    let ExprKind::Call { .. } = body.ast()[call].kind else { return None };
+    let (path, name) = match body.callee(call) {
+        Callee::Func(function) => names(body.program.world, function).map(|(path, _, name)| (path, name)),
+        _ => missing(body, call),
+    }?;
+    path.starts_with("github.com/stretchr/testify/").then(|| (name, body.arguments(call)))
 }
 
 /// What a call calls of a package that is imported and not on this machine: the path, and the name.

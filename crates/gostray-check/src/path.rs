@@ -25,7 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
 pub(crate) use between::comes_straight;
 use compared::{Compared, contradict};
-pub(crate) use decided::{has_real_errors, is_open};
+pub(crate) use decided::{has_real_errors, is_cut_short, is_open, search_possible};
 use never::never_taken;
 use silent::leads_to_silence;
 pub(crate) use way::Way;
@@ -387,6 +387,25 @@ fn asked(flow: &Flow, on_true: &Implied, on_false: &Implied, related: &[u32]) ->
         }
         if !is_changed {
             return asked;
+        }
+    }
+}
+
+/// What follows from each of the sides of a condition, one of which has to be so: `x || y` that holds.
+pub(crate) fn sides(body: &Body<'_>, condition: ExprId, holds: bool) -> Vec<Vec<(Atom, bool)>> {
+    let ast = body.ast();
+    let condition = ast.unparen(condition);
+    match ast[condition].kind {
+        ExprKind::Binary { operator: Token::LogicalOr, x, y } if holds => {
+            [x, y].map(|side| sides(body, side, true)).concat()
+        }
+        ExprKind::Binary { operator: Token::LogicalAnd, x, y } if !holds => {
+            [x, y].map(|side| sides(body, side, false)).concat()
+        }
+        _ => {
+            let mut atoms = Vec::new();
+            implied(body, condition, holds, &mut atoms);
+            vec![atoms.into_iter().map(|(atom, holds, _)| (atom, holds)).collect()]
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::program::{
     Body, Callee, Cell, Event, Known, Parent, Program, Starter, Usage, What, is_named, names, parameters, saw, seeing,
     usage,
 };
-use crate::worker::CLOSERS;
+use crate::worker::{CLOSERS, is_of_time};
 
 /// How many calls deep a goroutine is looked for, and what ends it.
 const MAX_DEPTH: u32 = 2;
@@ -85,12 +85,26 @@ fn starts(function: &Body<'_>, decl: TypeDecl, ends: &[Cell], depth: u32, closer
 fn waits_for(root: &Body<'_>, ends: &[Cell], contexts: &[Cell]) -> Option<(Span, Vec<Cell>)> {
     root.flow().all().find_map(|(_, event)| {
         let (What::Receive { channel } | What::Range { channel }) = event.what else { return None };
+        if event.select.is_some_and(|select| hears_of_another(root, select)) {
+            return None;
+        }
         let cells = match root.cell(channel).filter(|cell| ends.contains(cell)) {
             Some(cell) => vec![cell],
             None if !contexts.is_empty() && is_done(root, channel) => contexts.to_vec(),
             None => return None,
         };
         needs(root, event).then_some((event.span, cells))
+    })
+}
+
+/// Does a `select` also wait for what something else has that the value belongs to: `case <-s.session.done`? Then it ends with
+/// that, too.
+fn hears_of_another(root: &Body<'_>, select: StmtId) -> bool {
+    let ast = root.ast();
+    root.flow().all().any(|(_, event)| {
+        let What::Receive { channel } = event.what else { return false };
+        let ExprKind::Selector { x, .. } = ast[ast.unparen(channel)].kind else { return false };
+        event.select == Some(select) && !is_of_time(root, channel) && matches!(root.cell(x), Some(Cell::Field(..)))
     })
 }
 
@@ -247,7 +261,7 @@ fn contexts(body: &Body<'_>, fields: &[Cell]) -> Vec<Cell> {
             match usage(ast, &body.tree, *mention) {
                 Usage::Element { literal, field: Some(field) } => {
                     if let Type::Named(decl, _) = body.tree.types.ty(literal).pointed() {
-                        found.push(Cell::Field(*decl, field));
+                        found.push(Cell::field(body.program.world, *decl, field));
                     }
                 }
                 Usage::Becomes(target) => found.extend(body.cell(target)),

@@ -220,6 +220,16 @@ pub(crate) fn lost_break(body: &Body<'_>, select: StmtId) -> Option<StmtId> {
     ast.list(clauses).find_map(|clause| {
         let StmtKind::Comm { body: stmts, .. } = ast[clause].kind else { return None };
         let last = ast.list(stmts).next_back()?;
+        // After what never returns nothing is left.
+        let never_returns = |stmt: StmtId| match ast[stmt].kind {
+            StmtKind::Expr(call) => {
+                gostray_golang::flow::ends(body.program.world, &body.tree.types, call, body.id.file).is_some()
+            }
+            _ => false,
+        };
+        if ast.list(stmts).any(never_returns) {
+            return None;
+        }
         match ast[last].kind {
             StmtKind::Branch { keyword: gostray_golang::Token::Break, label: None } => Some(last),
             // `if … { break }` as the last thing.

@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 /// A leak that can be mended, one that is only told, and a call that is neither.
 const LEAKY: &str = r#"package shop
 
-import "errors"
+import "os"
 
 func fetch(id string) string { return id }
 
@@ -18,8 +18,8 @@ func load(id string) (string, error) {
 	go func() {
 		item <- fetch(id)
 	}()
-	if id == "" {
-		return "", errors.New("no id")
+	if _, err := os.Stat(id); err != nil {
+		return "", err
 	}
 	return <-item, nil
 }
@@ -390,7 +390,8 @@ fn go_vet_runs_it_as_its_tool() {
         for place in &places {
             assert!(text.contains(place), "{release}: {place} is not in {text}");
         }
-        assert_eq!(text.matches(" proven)").count(), places.len(), "{release}: {text}");
+        let told = text.matches(", proven)").count() + text.matches(", likely)").count();
+        assert_eq!(told, places.len(), "{release}: {text}");
         let output = vet("./quiet");
         assert_eq!(output.status.code(), Some(0), "{release}: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -491,7 +492,7 @@ func all(events chan int) int {
     let found = json["findings"].as_array().unwrap().iter();
     let found: Vec<String> =
         found.map(|own| format!("{} {} {}", own["line"], own["rule"], own["tier"]).replace('"', "")).collect();
-    assert_eq!(found, ["7 GS106 likely", "12 GS101 likely", "25 GS114 likely", "36 GS114 proven"]);
+    assert_eq!(found, ["7 GS106 likely", "12 GS101 likely", "25 GS114 likely", "36 GS114 likely"]);
 }
 
 #[test]
@@ -530,12 +531,12 @@ import (
 	"net/http"
 )
 
-func read(url string) ([]byte, error) {
+func read(url string, body []byte) ([]byte, error) {
 	resp, err := http.Get(url)
 	if err != nil {
 		return nil, err
 	}
-	body, err := io.ReadAll(resp.Body)
+	_, err = io.ReadFull(resp.Body, body)
 	if err != nil {
 		return nil, err
 	}
@@ -554,7 +555,7 @@ func open(url string) (*http.Response, error) {
 	return resp, nil
 }
 
-func check(status string) error { return nil }
+var check func(status string) error
 "#;
     let folder = module(&[("shop.go", text)]);
     let json = stdout(&gostray(folder.path(), &["check", "--format", "json"]));

@@ -11,8 +11,11 @@ use gostray_golang::flow::{BlockId, Edge, Step};
 use gostray_golang::types::{Object, Type, VarId};
 
 use super::failing::{can_fail, source};
+use super::never::context_of;
+use super::silent::received_from;
 use super::{Watch, Way, implied, search_without};
 use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, is_named, names, usage};
+use crate::worker::is_of_time;
 
 /// So many ways are looked for, so that it can be said of one whether it hangs on values.
 const MAX_SEARCHES: usize = 32;
@@ -58,9 +61,45 @@ pub(crate) fn has_real_errors(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event
     let mut has_begun = false;
     way.edges.iter().enumerate().all(|(at, (block, edge))| {
         has_begun |= flow.events[block.index()].iter().any(begins);
-        let choice = Choice { body, way, at };
+        let choice = Choice { body, way, at, errors: Errors::OfTheWorld };
         !has_begun || choice.has_real_error(*block, *edge)
     })
+}
+
+/// Is a way left because a time is over, a context ends or something fails: is that the last that is decided on it?
+pub(crate) fn is_cut_short(body: &Body<'_>, way: &Way) -> bool {
+    let ends = |channel| context_of(body, channel).is_some() || is_of_time(body, channel);
+    let last = way.edges.iter().enumerate().rev().find_map(|(at, (block, edge))| match edge {
+        Edge::Clause(clause) => Some(received_from(body, *clause).is_some_and(ends)),
+        Edge::True | Edge::False => {
+            Some(Choice { body, way, at, errors: Errors::OfTheWorld }.errors(*block, *edge).next().is_some())
+        }
+        _ => None,
+    });
+    last == Some(true)
+}
+
+/// So many errors that can't be there are taken back.
+const MAX_ERRORS: usize = 8;
+
+/// Searches for a way on which each error, once something has begun, can be there.
+pub(crate) fn search_possible<W: Watch>(body: &Body<'_>, watch: &W, begins: &dyn Fn(&Event) -> bool) -> Option<Way> {
+    let flow = body.flow();
+    let mut without = Vec::new();
+    for _ in 0..MAX_ERRORS {
+        let way = search_without(body, watch, &without)?;
+        let mut has_begun = false;
+        let impossible = way.edges.iter().enumerate().find(|(at, (block, edge))| {
+            has_begun |= flow.events[block.index()].iter().any(begins);
+            let choice = Choice { body, way: &way, at: *at, errors: Errors::Possible };
+            has_begun && !choice.has_real_error(*block, *edge)
+        });
+        match impossible {
+            Some((_, edge)) => without.push(*edge),
+            None => return Some(way),
+        }
+    }
+    None
 }
 
 /// The steps of a way on which values decide, after something has begun.
@@ -70,11 +109,20 @@ fn decided_by_values(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event) -> bool
     let mut found = Vec::new();
     for (at, (block, edge)) in way.edges.iter().enumerate() {
         has_begun |= flow.events[block.index()].iter().any(begins);
-        if has_begun && !(Choice { body, way, at }).is_from_outside(*block, *edge) {
+        if has_begun && !(Choice { body, way, at, errors: Errors::OfTheWorld }).is_from_outside(*block, *edge) {
             found.push((*block, *edge));
         }
     }
     found
+}
+
+/// Which errors can be there?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Errors {
+    /// Those of what can fail whatever it is given.
+    Possible,
+    /// These, and none in a test: what is called there is there to work, and where it fails the test has failed.
+    OfTheWorld,
 }
 
 /// A step of a way.
@@ -82,6 +130,7 @@ struct Choice<'c, 'p> {
     body: &'c Body<'p>,
     way: &'c Way,
     at: usize,
+    errors: Errors,
 }
 
 impl Choice<'_, '_> {
@@ -105,17 +154,20 @@ impl Choice<'_, '_> {
 
     /// Is there no error that has to be there, or one that can be?
     fn has_real_error(&self, block: BlockId, edge: Edge) -> bool {
+        self.errors(block, edge).all(|error| self.can_be_error(error))
+    }
+
+    /// The errors that an edge says are there.
+    fn errors(&self, block: BlockId, edge: Edge) -> impl Iterator<Item = ExprId> {
         let flow = self.body.flow();
-        let (Edge::True | Edge::False, Some(Step::Expr(condition))) = (edge, flow.graph.block(block).steps.last())
-        else {
-            return true;
-        };
         let mut atoms = Vec::new();
-        implied(self.body, *condition, edge == Edge::True, &mut atoms);
-        atoms.iter().filter(|(_, is_nil, _)| !is_nil).all(|(atom, ..)| {
-            let error = atom.compared_to_nil(self.body).filter(|of| is_error(self.body, *of));
-            error.is_none_or(|error| self.can_be_error(error))
-        })
+        if let (Edge::True | Edge::False, Some(Step::Expr(condition))) = (edge, flow.graph.block(block).steps.last()) {
+            implied(self.body, *condition, edge == Edge::True, &mut atoms);
+        }
+        let compared = |(atom, is_nil, _): (super::Atom, bool, _)| atom.compared_to_nil(self.body).filter(|_| !is_nil);
+        let body = self.body;
+        let errors: Vec<ExprId> = atoms.into_iter().filter_map(compared).filter(|of| is_error(body, *of)).collect();
+        errors.into_iter()
     }
 
     /// Can a condition hold, or not, by what comes from outside alone?
@@ -154,6 +206,9 @@ impl Choice<'_, '_> {
     fn can_be_error(&self, error: ExprId) -> bool {
         let (body, ast) = (self.body, self.body.ast());
         let error = ast.unparen(error);
+        if self.errors == Errors::OfTheWorld && body.source.is_test {
+            return false;
+        }
         if let ExprKind::Call { .. } = ast[error].kind {
             return can_fail(body, error);
         }
@@ -161,7 +216,7 @@ impl Choice<'_, '_> {
         let Some(name) = self.assigned(variable) else { return true };
         match source(body, name) {
             Some(call) => can_fail(body, call),
-            None => !body.source.is_test,
+            None => true,
         }
     }
 

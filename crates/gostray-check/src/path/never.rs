@@ -1,12 +1,12 @@
 //! Edges that are never taken: the source looks as if they could be, but what is called there says no.
 
-use gostray_golang::Token;
-use gostray_golang::ast::{ExprId, ExprKind, Node, StmtId, StmtKind, Walk};
+use gostray_golang::ast::{ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Step};
 use gostray_golang::types::{Object, VarId};
 
 use crate::path::failing::source;
 use crate::path::implied;
+use crate::path::silent::received_from;
 use crate::program::{Body, Callee, Cell, Flow, Usage, What, is_named, names, parameters, usage};
 use crate::worker::is_of_time;
 
@@ -39,22 +39,12 @@ pub(super) fn never_taken(body: &Body<'_>, flow: &Flow) -> Vec<(BlockId, Edge)> 
 
 /// Is it the case of a `select` for the end of a context that never ends?
 fn waits_for_no_end(body: &Body<'_>, clause: StmtId) -> bool {
-    let ast = body.ast();
-    let StmtKind::Comm { comm: Some(comm), .. } = ast[clause].kind else { return false };
-    let mut channel = None;
-    ast.walk(Node::Stmt(comm), 0, &mut |node, _| {
-        if let Node::Expr(expr) = node
-            && let ExprKind::Unary { operator: Token::Arrow, x } = ast[expr].kind
-        {
-            channel = channel.or(Some(ast.unparen(x)));
-        }
-        Walk::Into
-    });
+    let channel = received_from(body, clause);
     channel.and_then(|channel| context_of(body, channel)).is_some_and(|context| never_ends(body, context, &[], 0))
 }
 
 /// `ctx` of `ctx.Done()`.
-fn context_of(body: &Body<'_>, call: ExprId) -> Option<ExprId> {
+pub(super) fn context_of(body: &Body<'_>, call: ExprId) -> Option<ExprId> {
     let ExprKind::Call { .. } = body.ast()[call].kind else { return None };
     let Callee::Abstract(of, name) = body.callee(call) else { return None };
     let is_done = name == "Done" && is_named(body.program.world, &of, "context", "Context");
@@ -133,8 +123,9 @@ fn cannot_fail(body: &Body<'_>, call: ExprId) -> bool {
     let function = match body.callee(call) {
         Callee::Func(function) => function,
         // "It never returns an error", says the interface of itself.
-        Callee::Abstract(of, name) => {
-            let is_hash = |own| is_named(body.program.world, &of, "hash", own);
+        Callee::Abstract(_, name) => {
+            let Some(hash) = body.receiver(call).map(|receiver| body.tree.types.ty(receiver)) else { return false };
+            let is_hash = |own| is_named(body.program.world, hash, "hash", own);
             return name == "Write" && ["Hash", "Hash32", "Hash64"].into_iter().any(is_hash);
         }
         _ => return false,

@@ -24,7 +24,7 @@ pub(super) fn leads_to_silence(body: &Body<'_>, way: &Way) -> Option<(BlockId, E
 }
 
 /// The channel that a case receives from.
-fn received_from(body: &Body<'_>, clause: StmtId) -> Option<ExprId> {
+pub(super) fn received_from(body: &Body<'_>, clause: StmtId) -> Option<ExprId> {
     let ast = body.ast();
     let StmtKind::Comm { comm: Some(comm), .. } = ast[clause].kind else { return None };
     let mut channel = None;

@@ -5,6 +5,7 @@ use gostray_golang::ast::{ExprId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Step};
 
 use crate::finding;
+use crate::obligation::asserted;
 use crate::program::{Body, Callee, Event, What, is_named, names};
 
 /// A way through a function.
@@ -30,6 +31,18 @@ impl Way {
     /// Does a test say on it that it fails? As long as the test passes, nobody takes it.
     pub(crate) fn says_that_it_fails(&self, body: &Body<'_>) -> bool {
         let flow = body.flow();
+        // `if !assert.NoError(t, err) { return }`
+        let is_refuted = |(block, edge): &(BlockId, Edge)| match (edge, flow.graph.block(*block).steps.last()) {
+            (Edge::True | Edge::False, Some(Step::Expr(condition))) => {
+                let mut atoms = Vec::new();
+                super::implied(body, *condition, *edge == Edge::True, &mut atoms);
+                atoms.iter().any(|(atom, holds, _)| !holds && asserted(body, atom.expr).is_some())
+            }
+            _ => false,
+        };
+        if self.edges.iter().any(is_refuted) {
+            return true;
+        }
         let blocks = self.edges.iter().map(|(block, _)| *block).chain([self.last]);
         blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
             What::Call { call } => fails_a_test(body, call),

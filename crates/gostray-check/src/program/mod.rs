@@ -254,7 +254,7 @@ impl<'w> Program<'w> {
                     && let Selected::Field { of, name } = &selection.selected
                 {
                     let Type::Named(decl, _) = of.pointed() else { return None };
-                    return Some(Cell::Field(*decl, *name));
+                    return Some(Cell::field(self.world, *decl, *name));
                 }
                 match tree.types.objects.get(&selected)? {
                     Object::Var(variable) => Some(Cell::Var(*variable)),
@@ -463,6 +463,19 @@ impl<'p> Body<'p> {
         let Some((_, None, name)) = names(self.program.world, function) else { return false };
         let is_main = name == "main" && self.source.package_name() == "main";
         is_main || name == "TestMain"
+    }
+
+    /// May anybody call it, as far as its package says? Not where it is of the package alone, and nothing there mentions it.
+    pub(crate) fn is_called(&self) -> bool {
+        let program = self.program;
+        let outer = program.body(self.outermost());
+        let Some(function) = outer.declaration() else { return true };
+        let Some((_, receiver, name)) = names(program.world, function) else { return true };
+        let is_exported = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
+        let is_for_all = is_exported(name) && receiver.is_none_or(is_exported);
+        let DeclKind::Func(declared) = self.program.ast(function.file)[function.decl].kind else { return true };
+        let is_use = |(file, name): &(FileId, ExprId)| (*file, *name) != (function.file, declared.name);
+        is_for_all || matches!(name, "main" | "init") || program.uses(Cell::Func(function)).iter().any(is_use)
     }
 
     /// How it is called: as Go's runtime would, without the package.

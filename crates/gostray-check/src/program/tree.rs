@@ -26,6 +26,13 @@ pub(crate) enum Cell {
     Func(FuncId),
 }
 
+impl Cell {
+    /// A field of a declared type, or of the type whose fields it has.
+    pub(crate) fn field(world: &World, decl: TypeDecl, name: Name) -> Self {
+        Self::Field(world.of_fields(decl), name)
+    }
+}
+
 /// What stands directly around a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parent {
@@ -230,7 +237,7 @@ impl Builder<'_> {
                 if let Some(selection) = types.selections.get(&expr)
                     && let Selected::Field { of: Type::Named(decl, _), name } = &selection.selected
                 {
-                    self.tree.uses.entry(Cell::Field(*decl, *name)).or_default().push(expr);
+                    self.tree.uses.entry(Cell::field(self.world, *decl, *name)).or_default().push(expr);
                 }
             }
             ExprKind::Composite { elements, .. } => {
@@ -242,7 +249,7 @@ impl Builder<'_> {
                         _ => (fields.get(at).map(|field| field.name), element),
                     };
                     if let Some(name) = name {
-                        self.tree.fills.entry(Cell::Field(*decl, name)).or_default().push(value);
+                        self.tree.fills.entry(Cell::field(self.world, *decl, name)).or_default().push(value);
                     }
                 }
             }

@@ -112,7 +112,7 @@ impl<'p> Follower<'p> {
             // A pointer to what is held by value: locks and their like.
             Usage::Address(outer) => self.value(file, outer, is_source),
             Usage::Element { literal, field: Some(field) } => match tree.types.ty(literal).pointed() {
-                Type::Named(decl, _) => self.cell(file, Cell::Field(*decl, field)),
+                Type::Named(decl, _) => self.cell(file, Cell::field(self.program.world, *decl, field)),
                 _ => self.escape(file, expr),
             },
             Usage::Argument { call, at } => self.argument(file, expr, call, at),

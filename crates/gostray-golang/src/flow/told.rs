@@ -12,7 +12,7 @@ const ZEROLOG: [&str; 2] = ["github.com/rs/zerolog", "github.com/rs/zerolog/log"
 /// How a function, or a method, of a package ends, as its documentation says.
 pub(super) fn of_name(path: &str, name: &str) -> Option<Ending> {
     Some(match (without_version(path), name) {
-        ("github.com/stretchr/testify/require", "FailNow" | "FailNowf")
+        ("github.com/stretchr/testify/require", "Fail" | "Failf" | "FailNow" | "FailNowf")
         | ("github.com/stretchr/testify/assert", "FailNow" | "FailNowf") => Ending::Goexit,
         ("github.com/onsi/ginkgo", "Fail" | "Skip" | "AbortSuite")
         | ("github.com/sirupsen/logrus", "Panic" | "Panicf" | "Panicln" | "PanicFn")

@@ -433,6 +433,20 @@ impl World {
         found
     }
 
+    /// The declared type whose fields a type has: `B` of `type A B`, and of `B` itself. A pointer to the one may be converted to
+    /// one to the other, and then both mean the same fields.
+    #[must_use]
+    pub fn of_fields(&self, decl: TypeDecl) -> TypeDecl {
+        let mut decl = decl;
+        for _ in 0..MAX_DEPTH {
+            match self.declared_underlying(decl) {
+                Type::Named(other, _) => decl = other,
+                _ => break,
+            }
+        }
+        decl
+    }
+
     /// What lies under a type: that of a declared one, an interface for `error`, the one type that a type
     /// parameter may have underneath, or its constraint.
     #[must_use]

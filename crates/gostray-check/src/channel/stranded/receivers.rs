@@ -9,7 +9,7 @@ use crate::actor::loop_around;
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
 use crate::path::{Atom, Watch, Way, comes_straight, is_open, search};
-use crate::program::{Body, Event, What};
+use crate::program::{Body, Event, Usage, What, usage};
 
 /// Looks for a way on which a goroutine that receives is left waiting.
 struct Receivers<'s, 'p> {
@@ -73,7 +73,10 @@ pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Strande
                 is_certain: true,
             }),
             None => {
-                // To wait for ever on purpose is what main may do.
+                // To wait for ever on purpose is what main may do, and who waits for what was just made: `<-make(chan T)`.
+                if let Usage::Receive(_) = usage(owner.ast(), &owner.tree, story.make) {
+                    return None;
+                }
                 let own = story.own(Act::Receive).chain(story.own(Act::Range)).find(|deed| deed.is_certain)?;
                 (!owner.is_main()).then_some(Stranded {
                     story,

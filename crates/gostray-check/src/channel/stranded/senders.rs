@@ -3,15 +3,15 @@
 use gostray_golang::Token;
 use gostray_golang::ast::{ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Exit};
-use gostray_golang::types::Object;
+use gostray_golang::types::{Builtin, Object, VarId};
 
 use super::given::given;
 use super::{Left, Passes, Shape, Stranded, Supply, comes_openly, head, starts};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Atom, Watch, Way, is_open, search};
-use crate::program::{Body, Cell, Event, Known, Usage, What, parameters, usage};
+use crate::path::{Atom, Watch, Way, is_cut_short, is_open, search, search_possible};
+use crate::program::{Body, Callee, Cell, Event, Known, Usage, What, parameters, usage};
 
 struct Senders<'s, 'p> {
     supply: Supply<'s, 'p>,
@@ -68,6 +68,8 @@ impl Watch for Senders<'_, '_> {
     fn fact(&self, mut state: Left, atom: &Atom, holds: bool) -> Option<Left> {
         // `v, ok := <-c`: where it is not ok, the channel is closed, and so all was received.
         state.is_drained |= !holds && self.is_ok(atom);
+        // `done = <-c`: where that holds, it was received.
+        state.is_drained |= holds && self.was_received(atom);
         Some(state)
     }
 
@@ -128,6 +130,39 @@ impl Senders<'_, '_> {
         })
     }
 
+    /// Is it a variable that is nothing until it gets what the channel gives?
+    fn was_received(&self, atom: &Atom) -> bool {
+        let (story, owner) = (self.supply.story, &self.supply.story.owner);
+        let (ast, tree) = (owner.ast(), &owner.tree);
+        let Some(variable @ VarId::Local { ident, .. }) = tree.types.variable(ast.unparen(atom.expr)) else {
+            return false;
+        };
+        let is_of_channel = |value: ExprId| match ast[ast.unparen(value)].kind {
+            ExprKind::Unary { operator: Token::Arrow, x } => story
+                .own(Act::Receive)
+                .any(|deed| deed.operation.body == owner.id && ast.unparen(deed.operation.expr) == ast.unparen(x)),
+            _ => false,
+        };
+        let is_false = |value: ExprId| owner.text_of(value) == "false";
+        let mut gets = tree.uses.get(&Cell::Var(variable)).into_iter().flatten().filter_map(|name| {
+            match usage(ast, tree, *name) {
+                Usage::Gets(value) => Some((*name, value)),
+                Usage::Address(_) => Some((*name, None)),
+                _ => None,
+            }
+        });
+        let mut is_received = false;
+        gets.all(|(name, value)| match value {
+            Some(value) if is_of_channel(value) => {
+                is_received = true;
+                true
+            }
+            // As it is declared.
+            Some(value) => name == ident && is_false(value),
+            None => false,
+        }) && is_received
+    }
+
     /// Is the loop with this head one over the channel itself?
     fn is_range(&self, head: BlockId) -> bool {
         let owner = &self.supply.story.owner;
@@ -176,10 +211,10 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     }
     let (goroutine, deed) = sender?;
     let mut watch = Senders { supply: Supply { given, ..Supply::of(story) }, room };
-    if story.most(goroutine, Act::Send) < MANY {
-        watch.supply.served = served(story, goroutine);
-    }
-    let way = search(owner, &watch)?;
+    // Who sends on and on has sent on another channel before; what it closes, it closes at its end.
+    let is_producer = story.most(goroutine, Act::Send) >= MANY;
+    watch.supply.served = served(story, goroutine, is_producer);
+    let way = search_possible(owner, &watch, &starts(goroutine)).or_else(|| search(owner, &watch))?;
     let (sends, has_received) = along(&watch, &way);
     let shape = if way.before.is_some() {
         Shape::WaitsFirst
@@ -190,10 +225,12 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     };
     let way_conditions = way.last_condition(owner);
     let is_joined = joins(story, goroutine, &way);
+    let is_cut_short = is_cut_short(owner, &way);
     let is_open = is_open(owner, &watch, &way, &starts(goroutine)) && comes_openly(story, goroutine, deed);
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
-    let deed = if shape == Shape::MoreThanReceived { last().unwrap_or(deed) } else { deed };
+    let finds_room = room > 0 && u64::from(story.most(goroutine, Act::Send)) > room;
+    let deed = if shape == Shape::MoreThanReceived || finds_room { last().unwrap_or(deed) } else { deed };
     Some(Stranded {
         story,
         shape,
@@ -209,6 +246,8 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
             && !may_wait_before(story, goroutine, deed)
             && !is_joined
             && is_open
+            // Who consumes and stops in the normal course may have been told, on another way, that this was the last.
+            && (shape != Shape::StuckProducer || is_cut_short)
             && !(shape == Shape::StuckProducer && picks(story, deed))
             && (room == 0 || always_sends(story))
             && !leaves_by_counting(owner, way_conditions)
@@ -324,8 +363,8 @@ fn is_sent_when_equal(body: &Body<'_>, deed: &Deed, around: StmtId) -> bool {
     }
 }
 
-/// The other channels that a goroutine sends on or closes.
-fn fed(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
+/// The other channels that a goroutine sends on or closes; or only those that it closes at its end, when it has left its loops.
+fn fed(story: &Story<'_>, goroutine: &Goroutine, by_end: bool) -> Vec<Cell> {
     let program = story.owner.program;
     let mut fed: Vec<Cell> = Vec::new();
     let root = program.body(goroutine.root());
@@ -345,8 +384,11 @@ fn fed(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
     for body in root.family() {
         for (_, event) in body.flow().all() {
             let channel = match event.what {
-                What::Send { channel } | What::Close { channel } => Some(channel),
-                What::Deferred { call } => body.arguments(call).first().copied(),
+                What::Send { channel } | What::Close { channel } if !by_end => Some(channel),
+                What::Close { channel } if body.id == root.id && loop_around(&body, channel).is_none() => Some(channel),
+                What::Deferred { call } if !by_end || body.id == root.id && is_close(&body, call) => {
+                    body.arguments(call).first().copied()
+                }
                 _ => None,
             };
             fed.extend(channel.and_then(|channel| body.cell(channel)).map(of_owner));
@@ -358,9 +400,13 @@ fn fed(story: &Story<'_>, goroutine: &Goroutine) -> Vec<Cell> {
     fed
 }
 
+fn is_close(body: &Body<'_>, call: ExprId) -> bool {
+    matches!(body.callee(call), Callee::Builtin(Builtin::Close))
+}
+
 /// Does the owner wait on the way for something else that the goroutine gives? If the goroutine is stuck, so is the owner.
 fn joins(story: &Story<'_>, goroutine: &Goroutine, way: &Way) -> bool {
-    let (owner, fed) = (&story.owner, fed(story, goroutine));
+    let (owner, fed) = (&story.owner, fed(story, goroutine, false));
     let flow = owner.flow();
     let blocks = way.edges.iter().map(|(block, _)| *block).chain([way.last]);
     blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
@@ -373,10 +419,10 @@ fn joins(story: &Story<'_>, goroutine: &Goroutine, way: &Way) -> bool {
 
 /// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
 /// chosen, the goroutine did that, and not what would leave it waiting.
-fn served(story: &Story<'_>, goroutine: &Goroutine) -> Vec<StmtId> {
+fn served(story: &Story<'_>, goroutine: &Goroutine, by_end: bool) -> Vec<StmtId> {
     let owner = &story.owner;
     let ast = owner.ast();
-    let fed = fed(story, goroutine);
+    let fed = fed(story, goroutine, by_end);
     let mut clauses = Vec::new();
     for (_, event) in owner.flow().all() {
         let What::Receive { channel } = event.what else { continue };

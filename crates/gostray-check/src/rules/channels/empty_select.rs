@@ -70,7 +70,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
                         } else {
                             "this goroutine waits for ever: nobody else has the channels of these cases".to_owned()
                         };
-                        let mut finding = finding(&RULE, Tier::Proven, &root, span, message);
+                        // In a test that is what is to be tested, as a rule.
+                        let tier = if root.source.is_test { Tier::Likely } else { Tier::Proven };
+                        let mut finding = finding(&RULE, tier, &root, span, message);
                         finding.why = "the goroutine, and everything it holds, stays until the process ends".to_owned();
                         finding.spawned_at = Some(body.place(spawn_span(body, call)));
                         finding.blocks_at = Some(root.place(span));

@@ -102,7 +102,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             format!("{name} is not called on every way out: the context and what waits for it stay")
         };
         let end = if way.before.is_some() { "and is lost here" } else { "this way out does not cancel it" };
-        let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+        // It is kept by nobody but who waits for it, or ends by itself before long.
+        let is_light = has_endless_parent(body, call) || is_timed(names.2) && is_short(body, call, names.2);
+        let tier = if is_light && waiter(body, *context).is_none() { Tier::Hygiene } else { Tier::Likely };
+        let mut finding = finding(&RULE, tier, body, span, message);
         finding.why = match waiter(body, *context) {
             Some(_) => "a goroutine that was started with this context stays, too".to_owned(),
             None => "the context stays registered with its parent".to_owned(),
@@ -120,6 +123,19 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         });
         found.push(finding);
     }
+}
+
+/// Is a context made of `context.Background()`, which keeps nothing of it?
+fn has_endless_parent(body: &Body<'_>, call: ExprId) -> bool {
+    body.arguments(call).first().is_some_and(|parent| match body.callee(body.ast().unparen(*parent)) {
+        crate::program::Callee::Func(function) => {
+            matches!(
+                crate::program::names(body.program.world, function),
+                Some(("context", None, "Background" | "TODO"))
+            )
+        }
+        _ => false,
+    })
 }
 
 /// Does a function of package context give one that ends by itself?

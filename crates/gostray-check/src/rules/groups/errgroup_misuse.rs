@@ -37,7 +37,8 @@ use crate::rules::{Check, Rule, finding, step};
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS305",
     name: "errgroup-misuse",
-    tier: Tier::Likely,
+    // Errors are lost; that a goroutine stays takes more.
+    tier: Tier::Hygiene,
     text: include_str!("errgroup_misuse.rs"),
     chinese: include_str!("errgroup_misuse.zh-CN.md"),
     check: Check::Body(check),
@@ -71,7 +72,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         let name = body.text_of(receiver);
         let message = format!("nobody calls {name}.Wait()");
-        let mut finding = finding(&RULE, Tier::Likely, body, event.span, message);
+        let mut finding = finding(&RULE, Tier::Hygiene, body, event.span, message);
         finding.why = "the errors of the members are lost, and the context of the group is not cancelled".to_owned();
         finding.path.push(step(body, event.span, "a member is started here"));
         found.push(finding);

@@ -43,7 +43,8 @@ use crate::rules::{Check, Rule, finding, spawn_span, step};
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS302",
     name: "wg-add-inside",
-    tier: Tier::Likely,
+    // It is a race, and nothing stays because of it alone.
+    tier: Tier::Hygiene,
     text: include_str!("wg_add_inside.rs"),
     chinese: include_str!("wg_add_inside.zh-CN.md"),
     check: Check::Body(check),
@@ -69,7 +70,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             let span = inner.ast()[call].span;
             let name = inner.text_of(deed.operation.expr);
             let message = format!("{name}.Add is called in the goroutine that it counts: Wait may not wait for it");
-            let mut finding = finding(&RULE, Tier::Likely, &inner, span, message);
+            let mut finding = finding(&RULE, Tier::Hygiene, &inner, span, message);
             finding.why = "Wait returns at once when it comes before Add".to_owned();
             finding.spawned_at = Some(body.place(spawn_span(body, link.call)));
             finding.path.push(step(body, spawn_span(body, link.call), "the goroutine is started here"));

@@ -50,7 +50,8 @@ use crate::rules::{Check, Rule, finding, spawn_span, step};
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS301",
     name: "wg-mismatch",
-    tier: Tier::Proven,
+    // That what is added is not done for each may be what is counted on.
+    tier: Tier::Likely,
     text: include_str!("wg_mismatch.rs"),
     chinese: include_str!("wg_mismatch.zh-CN.md"),
     check: Check::Body(check),
@@ -218,12 +219,7 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
         let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
         let is_certain = is_straight && !way.says_that_it_fails(&root) && is_open(&root, &watch, &way, &|_| true);
-        let tier = match is_certain {
-            true => Tier::Proven,
-            // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
-            false if root.source.is_test => Tier::Hygiene,
-            false => Tier::Likely,
-        };
+        let tier = tier(&root, is_certain);
         let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
@@ -354,6 +350,11 @@ impl Watch for Round<'_, '_> {
     }
 }
 
+/// How sure it is. Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
+fn tier(body: &Body<'_>, is_certain: bool) -> Tier {
+    if is_certain || !body.source.is_test { Tier::Likely } else { Tier::Hygiene }
+}
+
 /// Is it this call?
 fn is_call(call: ExprId) -> impl Fn(&Event) -> bool {
     move |event| matches!(event.what, What::Call { call: own } if own == call)
@@ -379,7 +380,7 @@ fn skipped(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let Some((head, _)) = head else { continue };
         let watch = Round { group, body: body.clone(), head };
         let Some(way) = search(body, &watch) else { continue };
-        let tier = if is_open(body, &watch, &way, &is_call(call)) { Tier::Proven } else { Tier::Likely };
+        let tier = tier(body, is_open(body, &watch, &way, &is_call(call)));
         let Some(event) = way.before else { continue };
         let span = ast[call].span;
         let name = body.text_of(add.operation.expr);
@@ -498,7 +499,7 @@ fn unequal(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
     let span = body.ast()[call].span;
     let name = body.text_of(add.operation.expr);
     let message = format!("more is added to {name} than is done: Wait waits for ever");
-    let tier = if is_open(body, &watch, &way, &is_call(call)) { Tier::Proven } else { Tier::Likely };
+    let tier = tier(body, is_open(body, &watch, &way, &is_call(call)));
     let mut finding = finding(&RULE, tier, body, span, message);
     finding.why = "whoever waits for the group never goes on".to_owned();
     finding.blocks_at = Some(body.place(event.span));

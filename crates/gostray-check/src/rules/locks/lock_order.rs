@@ -216,7 +216,7 @@ fn cell_of(body: &Body<'_>, path: &crate::lock::LockPath) -> Option<Cell> {
         ty = world.select(&ty, *name)?.ty;
     }
     match ty.pointed() {
-        gostray_golang::types::Type::Named(decl, _) => Some(Cell::Field(*decl, *last)),
+        gostray_golang::types::Type::Named(decl, _) => Some(Cell::field(world, *decl, *last)),
         _ => None,
     }
 }

@@ -41,12 +41,13 @@ use std::sync::Arc;
 
 use gostray_golang::ast::{ExprId, StmtKind};
 use gostray_golang::flow::{Edge, Exit};
+use gostray_golang::types::VarId;
 
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::lock::{Act, LockCall, Mode, lock_call};
-use crate::path::{Watch, Way, has_real_errors, search};
-use crate::program::{Body, Event, What};
+use crate::lock::{Act, LockCall, LockPath, Mode, lock_call};
+use crate::path::{Watch, Way, has_real_errors, search, search_possible};
+use crate::program::{Body, Cell, Event, What};
 use crate::rules::edits::remove_line;
 use crate::rules::locks::recursive_lock::{gives, locks};
 use crate::rules::{Check, Rule, finding, step};
@@ -123,6 +124,19 @@ impl Watch for Held<'_, '_> {
     }
 }
 
+/// Is another lock given back on a way, which was not taken on it?
+fn gives_another(body: &Body<'_>, lock: &LockCall, way: &Way) -> bool {
+    let flow = body.flow();
+    let blocks = way.edges.iter().map(|(block, _)| *block).chain([way.last]);
+    let calls = blocks.flat_map(|block| &flow.events[block.index()]).filter_map(|event| match event.what {
+        What::Call { call } | What::Deferred { call } => lock_call(body, call),
+        _ => None,
+    });
+    let calls: Vec<_> = calls.collect();
+    let is_taken = |path: &LockPath| calls.iter().any(|own| matches!(own.act, Act::Take(_)) && own.path == *path);
+    calls.iter().any(|own| matches!(own.act, Act::Give(_)) && own.path != lock.path && !is_taken(&own.path))
+}
+
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     let all = locks(body);
     for lock in &all {
@@ -135,7 +149,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if is_held_before(body, lock) {
             continue;
         }
-        let Some(way) = search(body, &Held { body, lock }) else { continue };
+        let is_taken = |event: &Event| matches!(event.what, What::Call { call } if call == lock.call);
+        let watch = Held { body, lock };
+        let way = search_possible(body, &watch, &is_taken).or_else(|| search(body, &watch));
+        let Some(way) = way else { continue };
         if returns && hands_over(body, lock, &way) {
             continue;
         }
@@ -144,8 +161,15 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         if is_elsewhere && sends_after(body, lock, &way) {
             continue;
         }
-        let is_taken = |event: &Event| matches!(event.what, What::Call { call } if call == lock.call);
-        let is_certain = !is_elsewhere && has_real_errors(body, &way, &is_taken);
+        let next = next_waiter(body, lock);
+        // Two names may be one lock.
+        let gives_another = gives_another(body, lock, &way);
+        let is_certain = !is_elsewhere
+            && body.is_called()
+            && !gives_another
+            && next.is_some()
+            && !body.source.is_test
+            && has_real_errors(body, &way, &is_taken);
         let tier = if is_certain { Tier::Proven } else { Tier::Likely };
         let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
         let span = body.ast()[lock.call].span;
@@ -154,7 +178,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         finding.why = "everybody who wants the lock after that waits for ever".to_owned();
         finding.path.push(step(body, span, "the lock is taken here"));
         finding.path.extend(way.steps(body, Some(span), "this way out keeps it"));
-        if let Some((waiter, span)) = next_waiter(body, lock) {
+        if let Some((waiter, span)) = next {
             finding.blocks_at = Some(waiter.place(span));
             finding.path.push(step(&waiter, span, "whoever comes here after that waits for ever"));
         }
@@ -302,7 +326,10 @@ fn next_waiter<'p>(body: &Body<'p>, lock: &LockCall) -> Option<(Body<'p>, gostra
             waiters.push((owner, ast[call].span));
         }
     }
-    waiters.into_iter().next()
+    // Whoever comes here again.
+    let is_kept = !matches!(lock.cell, Some(Cell::Var(VarId::Local { .. })));
+    let own = || (lock.act == Act::Take(Mode::Write) && is_kept).then(|| (body.clone(), body.ast()[lock.call].span));
+    waiters.into_iter().next().or_else(own)
 }
 
 /// `defer mu.Unlock()` after the lock is taken, in the stead of the one that gives it back.

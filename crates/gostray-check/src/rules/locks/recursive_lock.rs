@@ -163,6 +163,8 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             let tier = match (is_sure, is_reading) {
                 (false, _) => Tier::Hygiene,
                 (true, true) => Tier::Likely,
+                // A test may lock what another goroutine unlocks, to wait for it; and what nobody calls never waits.
+                (true, false) if body.source.is_test || !body.is_called() => Tier::Likely,
                 (true, false) if is_open(body, &watch, &way, &is_first) => Tier::Proven,
                 (true, false) => Tier::Likely,
             };

@@ -30,7 +30,8 @@
 //!
 //! ## When it is wrong
 //!
-//! When the transport is one that needs no closing, as in tests of a `RoundTripper`.
+//! When the transport is one that needs no closing, as in tests of a `RoundTripper`. Nothing is said of a body that was read to
+//! its end, of an answer that has none, nor where the client has a `Timeout` or the request a context that ends.
 //!
 //! ## Fix
 //!
@@ -43,6 +44,7 @@ use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::obligation::{Obligation, Release, calls};
 use crate::program::{Body, Parent};
+use crate::rules::resources::ends::{has_time_limit, is_ended_by_context};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -65,6 +67,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             continue;
         }
         let release = Release::Methods(&["Close", "Write"], Some("Body"));
+        if is_ended_by_context(body, call) || has_time_limit(body, call) {
+            continue;
+        }
         let Some(obligation) = Obligation::of(body, call, 0, release) else { continue };
         let Some(way) = obligation.missed() else { continue };
         let span = body.ast()[call].span;

@@ -2,6 +2,7 @@
 
 pub(super) mod body_not_closed;
 pub(super) mod client_without_timeout;
+mod ends;
 pub(super) mod resource_not_closed;
 mod table;
 

@@ -43,6 +43,7 @@ use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
 use crate::program::{Body, Callee, Parent, Starter, Usage, usage};
 use crate::rules::resources::body_not_closed::after_check;
+use crate::rules::resources::ends::is_ended_by_context;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 use crate::starter::starter;
@@ -75,6 +76,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let before = found.len();
         match known {
             Some(resource) if resource.until.is_some_and(|until| body.minor() >= until) => {}
+            // Rows and transactions end with their context, and rows with their transaction.
+            Some(resource)
+                if resource.package == "database/sql"
+                    && (resource.receiver == Some("Tx") || is_ended_by_context(body, call)) => {}
             Some(resource) => {
                 open(body, call, Release::Methods(resource.closers, None), resource.keeps, None, found);
             }

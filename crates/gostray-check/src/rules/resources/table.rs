@@ -66,7 +66,6 @@ pub(super) const RESOURCES: &[Resource] = &[
     ),
     of("database/sql", Some("DB"), &["Begin", "BeginTx"], &["Commit", "Rollback"], "its connection, and a goroutine"),
     of("cloud.google.com/go/pubsub", None, &["NewClient"], &["Close"], "its connections and their goroutines"),
-    of("cloud.google.com/go/storage", None, &["NewClient"], &["Close"], "its connections and their goroutines"),
     of(
         "github.com/redis/go-redis/v9",
         Some("Client"),
