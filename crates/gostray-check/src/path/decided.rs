@@ -10,7 +10,7 @@ use gostray_golang::ast::{ExprId, ExprKind, Node, StmtId, StmtKind, Walk};
 use gostray_golang::flow::{BlockId, Edge, Step};
 use gostray_golang::types::{Object, Type, VarId};
 
-use super::failing::{can_fail, source};
+use super::failing::{can_fail, may_fail, source};
 use super::never::context_of;
 use super::silent::received_from;
 use super::{Watch, Way, implied, search_without};
@@ -119,9 +119,9 @@ fn decided_by_values(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event) -> bool
 /// Which errors can be there?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Errors {
-    /// Those of what can fail whatever it is given.
+    /// Those of what can fail at all, for something that it may be given.
     Possible,
-    /// These, and none in a test: what is called there is there to work, and where it fails the test has failed.
+    /// Those of what can fail whatever it is given, and none in a test: what is called there is there to work, and where it fails the test has failed.
     OfTheWorld,
 }
 
@@ -210,13 +210,20 @@ impl Choice<'_, '_> {
             return false;
         }
         if let ExprKind::Call { .. } = ast[error].kind {
-            return can_fail(body, error);
+            return self.can_give(error);
         }
         let Some(variable) = body.tree.types.variable(error) else { return self.is_received(error) };
         let Some(name) = self.assigned(variable) else { return true };
         match source(body, name) {
-            Some(call) => can_fail(body, call),
+            Some(call) => self.can_give(call),
             None => true,
+        }
+    }
+
+    fn can_give(&self, call: ExprId) -> bool {
+        match self.errors {
+            Errors::Possible => may_fail(self.body, call),
+            Errors::OfTheWorld => can_fail(self.body, call),
         }
     }
 

@@ -1,7 +1,8 @@
 //! What can fail whatever it is given, because it has to do with the world outside.
 
-use gostray_golang::ast::{ExprId, ExprKind, SpecKind, StmtKind};
-use gostray_golang::types::Type;
+use gostray_golang::ast::{ExprId, ExprKind, SpecKind, StmtId, StmtKind};
+use gostray_golang::module::Origin;
+use gostray_golang::types::{Object, Type, VarId};
 use rustc_hash::FxHashSet;
 
 use crate::program::{Body, BodyId, Callee, Parent, What, names};
@@ -58,19 +59,35 @@ fn is_of_values(package: &str, receiver: Option<&str>, name: &str) -> bool {
     }
 }
 
-/// Can a call fail whatever it is given? Where it is not known what it does, it can.
-pub(super) fn can_fail(body: &Body<'_>, call: ExprId) -> bool {
-    fails(body, call, &mut FxHashSet::default())
+/// Which failures count?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failures {
+    /// Those that can be whatever is given.
+    OfTheWorld,
+    /// Those for some of what may be given, too.
+    OfValues,
 }
 
-fn fails(body: &Body<'_>, call: ExprId, seen: &mut FxHashSet<BodyId>) -> bool {
+/// Can a call fail whatever it is given? Where it is not known what it does, it can.
+pub(super) fn can_fail(body: &Body<'_>, call: ExprId) -> bool {
+    fails(body, call, Failures::OfTheWorld, &mut FxHashSet::default())
+}
+
+/// Can a call fail at all? Not if it gives no error on any way, or if it is given only what is written there, and works.
+pub(super) fn may_fail(body: &Body<'_>, call: ExprId) -> bool {
+    fails(body, call, Failures::OfValues, &mut FxHashSet::default())
+}
+
+fn fails(body: &Body<'_>, call: ExprId, which: Failures, seen: &mut FxHashSet<BodyId>) -> bool {
     let program = body.program;
     let inner = match body.callee(call) {
         Callee::Func(function) => {
             if let Some((package, receiver, name)) = names(program.world, function)
-                && is_of_standard_library(package)
+                && program.package(function.file.package).origin == Origin::Std
             {
-                return !is_of_values(package, receiver, name);
+                let is_given = || body.arguments(call).into_iter().any(|argument| !is_written(body, argument));
+                return !is_of_values(package, receiver, name)
+                    || which == Failures::OfValues && (makes_error(package, name) || receiver.is_some() || is_given());
             }
             match program.any_body_of(function) {
                 Some(inner) => inner,
@@ -86,15 +103,38 @@ fn fails(body: &Body<'_>, call: ExprId, seen: &mut FxHashSet<BodyId>) -> bool {
     }
     let flow = inner.flow();
     flow.all().any(|(_, event)| match event.what {
-        What::Call { call } | What::Deferred { call } => gives_error(&inner, call) && fails(&inner, call, seen),
+        What::Call { call } | What::Deferred { call } => gives_error(&inner, call) && fails(&inner, call, which, seen),
         What::Receive { .. } | What::Range { .. } => true,
+        What::Return { stmt } => which == Failures::OfValues && names_error(&inner, stmt),
         _ => false,
     })
 }
 
-/// Is a package one of the standard library? Others have the name of a host.
-fn is_of_standard_library(path: &str) -> bool {
-    !path.split('/').next().unwrap_or(path).contains('.')
+fn makes_error(package: &str, name: &str) -> bool {
+    matches!((package, name), ("errors", "New" | "Join") | ("fmt", "Errorf"))
+}
+
+/// Is it a value that is written there: `"https://example.com"`, `10`?
+fn is_written(body: &Body<'_>, expr: ExprId) -> bool {
+    let ast = body.ast();
+    matches!(ast[ast.unparen(expr)].kind, ExprKind::Literal(_))
+        || body.program.world.integer(&body.tree.types, body.id.file, expr).is_some()
+}
+
+/// Is an error returned that is no result of a call: `return ErrClosed`, `return &Error{…}`?
+fn names_error(body: &Body<'_>, stmt: StmtId) -> bool {
+    let (ast, types) = (body.ast(), &body.tree.types);
+    let StmtKind::Return(results) = ast[stmt].kind else { return false };
+    let Some(last) = ast.list(results).next_back().map(|last| ast.unparen(last)) else { return false };
+    match ast[last].kind {
+        ExprKind::Composite { .. } | ExprKind::Unary { .. } => true,
+        // A variable of the package, or a field.
+        ExprKind::Ident(_) | ExprKind::Selector { .. } => {
+            !matches!(types.objects.get(&last), Some(Object::Nil))
+                && !matches!(types.variable(last), Some(VarId::Local { .. }))
+        }
+        _ => false,
+    }
 }
 
 /// Is an error among what a call gives, as far as is known?

@@ -86,6 +86,8 @@ impl<'p> Follower<'p> {
         let (ast, tree) = (program.ast(file), program.tree(file));
         let used = usage(ast, &tree, expr);
         match used {
+            // A result with a name is returned, whether a `return` says so or not.
+            Usage::Declared if is_result(program, file, expr) => self.escape(file, expr),
             Usage::Measure | Usage::Compare | Usage::Declared | Usage::Base(_) => {}
             Usage::Gets(value) => {
                 // A cell that holds it gets a value: another one, unless it is this one.
@@ -258,6 +260,16 @@ impl<'p> Follower<'p> {
 }
 
 use crate::program::Parent;
+
+/// Is it the name of a result, where it is declared?
+fn is_result(program: &Program<'_>, file: FileId, name: ExprId) -> bool {
+    let Some(owner) = program.tree(file).owner(name) else { return false };
+    let body = program.body(BodyId { file, at: owner });
+    let ast = body.ast();
+    let results = ast[body.function().signature].results;
+    results
+        .is_some_and(|results| ast.list(results.fields).any(|field| ast.list(ast[field].names).any(|own| own == name)))
+}
 
 fn is_declaration(program: &Program<'_>, file: FileId, expr: ExprId) -> bool {
     program.tree(file).directly_around(expr) == Parent::None

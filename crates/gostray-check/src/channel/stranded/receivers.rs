@@ -74,7 +74,9 @@ pub(crate) fn stranded_receivers<'s, 'p>(story: &'s Story<'p>) -> Option<Strande
             }),
             None => {
                 // To wait for ever on purpose is what main may do, and who waits for what was just made: `<-make(chan T)`.
-                if let Usage::Receive(_) = usage(owner.ast(), &owner.tree, story.make) {
+                // In a goroutine it is left behind all the same.
+                let is_declared = owner.declaration().is_some();
+                if is_declared && let Usage::Receive(_) = usage(owner.ast(), &owner.tree, story.make) {
                     return None;
                 }
                 let own = story.own(Act::Receive).chain(story.own(Act::Range)).find(|deed| deed.is_certain)?;

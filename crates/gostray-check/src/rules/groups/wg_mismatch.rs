@@ -219,7 +219,7 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
         let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
         let is_certain = is_straight && !way.says_that_it_fails(&root) && is_open(&root, &watch, &way, &|_| true);
-        let tier = tier(&root, is_certain);
+        let tier = tier(is_certain);
         let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
@@ -350,9 +350,9 @@ impl Watch for Round<'_, '_> {
     }
 }
 
-/// How sure it is. Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
-fn tier(body: &Body<'_>, is_certain: bool) -> Tier {
-    if is_certain || !body.source.is_test { Tier::Likely } else { Tier::Hygiene }
+/// How sure it is. Where a value says that less is done, it may have said before that less is added.
+fn tier(is_certain: bool) -> Tier {
+    if is_certain { Tier::Likely } else { Tier::Hygiene }
 }
 
 /// Is it this call?
@@ -380,7 +380,7 @@ fn skipped(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let Some((head, _)) = head else { continue };
         let watch = Round { group, body: body.clone(), head };
         let Some(way) = search(body, &watch) else { continue };
-        let tier = tier(body, is_open(body, &watch, &way, &is_call(call)));
+        let tier = tier(is_open(body, &watch, &way, &is_call(call)));
         let Some(event) = way.before else { continue };
         let span = ast[call].span;
         let name = body.text_of(add.operation.expr);
@@ -499,7 +499,7 @@ fn unequal(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
     let span = body.ast()[call].span;
     let name = body.text_of(add.operation.expr);
     let message = format!("more is added to {name} than is done: Wait waits for ever");
-    let tier = tier(body, is_open(body, &watch, &way, &is_call(call)));
+    let tier = tier(is_open(body, &watch, &way, &is_call(call)));
     let mut finding = finding(&RULE, tier, body, span, message);
     finding.why = "whoever waits for the group never goes on".to_owned();
     finding.blocks_at = Some(body.place(event.span));
