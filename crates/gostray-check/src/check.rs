@@ -1,7 +1,7 @@
 //! Runs the rules over packages.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gostray_golang::package::{FileId, PackageId, World};
 
@@ -180,8 +180,22 @@ pub(crate) fn of_part(program: &Program<'_>, part: Part) -> (Vec<Finding>, Sight
                 }
             }
         }
+        // Nobody can mend it there, and what is generated a hundred times is looked at a hundred times.
+        for finding in found.iter_mut().filter(|own| own.tier == Tier::Likely) {
+            if is_generated(program.world, part, &finding.place.file) {
+                finding.tier = Tier::Hygiene;
+            }
+        }
         found
     })
+}
+
+fn is_generated(world: &World, part: Part, path: &Path) -> bool {
+    let package = match part {
+        Part::File(file) => file.package,
+        Part::Package(package) => package,
+    };
+    world.package(package).files().any(|(_, file)| file.is_generated && file.path == path)
 }
 
 /// Is it in an example without `// Output:`? Go compiles these, and never runs them.

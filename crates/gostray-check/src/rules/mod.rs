@@ -190,8 +190,17 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
     let tier = match is_proven {
         true => rule.tier,
         false if has_room && stranded.sends >= crate::channel::MANY => Tier::Hygiene,
-        // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
-        false if stranded.shape == Shape::CloseMissed && body.source.is_test => Tier::Hygiene,
+        // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to. And who takes from a
+        // producer there knows how much it gives.
+        false
+            if body.source.is_test
+                && !stranded.is_certain
+                && matches!(stranded.shape, Shape::CloseMissed | Shape::StuckProducer) =>
+        {
+            Tier::Hygiene
+        }
+        // Counts that hang on values are those that are counted on.
+        false if !stranded.is_certain && stranded.shape == Shape::MoreThanReceived => Tier::Hygiene,
         false => rule.tier.max(Tier::Likely),
     };
     let mut finding = finding(rule, tier, &body, span, told.message);

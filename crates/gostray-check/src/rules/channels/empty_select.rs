@@ -71,7 +71,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
                             "this goroutine waits for ever: nobody else has the channels of these cases".to_owned()
                         };
                         // In a test that is what is to be tested, as a rule.
-                        let tier = if root.source.is_test { Tier::Likely } else { Tier::Proven };
+                        let tier = if root.source.is_test { Tier::Hygiene } else { Tier::Proven };
                         let mut finding = finding(&RULE, tier, &root, span, message);
                         finding.why = "the goroutine, and everything it holds, stays until the process ends".to_owned();
                         finding.spawned_at = Some(body.place(spawn_span(body, call)));

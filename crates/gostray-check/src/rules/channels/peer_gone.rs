@@ -83,7 +83,7 @@ fn check(program: &Program<'_>, package: PackageId, found: &mut Vec<Finding>) {
             let is_asked = |receive: &&Operation| kept.is_measured(program, receive.body);
             if let Some(receive) = kept.receives().find(|own| waits_alone(program, own) && !is_asked(own)) {
                 let message = |name: &str| format!("this receive waits for ever: nobody sends on {name} or closes it");
-                found.push(forsaken(program, (&receive_never::RULE, Tier::Likely), receive, &message));
+                found.push(forsaken(program, (&receive_never::RULE, Tier::Hygiene), receive, &message));
             }
             continue;
         }

@@ -104,6 +104,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let end = if way.before.is_some() { "and is lost here" } else { "this way out does not cancel it" };
         // It is kept by nobody but who waits for it, or ends by itself before long.
         let is_light = has_endless_parent(body, call) || is_timed(names.2) && is_short(body, call, names.2);
+        let is_light = is_light || body.source.is_test;
         let tier = if is_light && waiter(body, *context).is_none() { Tier::Hygiene } else { Tier::Likely };
         let mut finding = finding(&RULE, tier, body, span, message);
         finding.why = match waiter(body, *context) {

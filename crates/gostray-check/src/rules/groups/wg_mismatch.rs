@@ -219,7 +219,8 @@ fn missed(body: &Body<'_>, group: &Group, found: &mut Vec<Finding>) {
         let waits = |event: &Event| matches!(event.what, What::Call { call: own } if own == call);
         let is_straight = deed.links[0].body == waiter.id && comes_straight(&waiter, &starts, &waits);
         let is_certain = is_straight && !way.says_that_it_fails(&root) && is_open(&root, &watch, &way, &|_| true);
-        let tier = tier(is_certain);
+        // Whom a test waits for is there to do its work; where it can't, the test hangs, and is seen to.
+        let tier = if is_certain || !root.source.is_test { Tier::Likely } else { Tier::Hygiene };
         let mut finding = finding(&RULE, tier, &spawner, spawn, message);
         finding.why = "whoever waits for the group never goes on".to_owned();
         finding.spawned_at = Some(spawner.place(spawn));
@@ -351,8 +352,8 @@ impl Watch for Round<'_, '_> {
 }
 
 /// How sure it is. Where a value says that less is done, it may have said before that less is added.
-fn tier(is_certain: bool) -> Tier {
-    if is_certain { Tier::Likely } else { Tier::Hygiene }
+fn tier(is_open: bool) -> Tier {
+    if is_open { Tier::Likely } else { Tier::Hygiene }
 }
 
 /// Is it this call?

@@ -170,7 +170,13 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             && next.is_some()
             && !body.source.is_test
             && has_real_errors(body, &way, &is_taken);
-        let tier = if is_certain { Tier::Proven } else { Tier::Likely };
+        let is_told_apart = is_certain || is_elsewhere || next.is_none();
+        let tier = match (is_certain, is_told_apart) {
+            (true, _) => Tier::Proven,
+            (false, true) => Tier::Likely,
+            // An error that is not, a lock by another name, what nobody calls, or a test, which would hang.
+            (false, false) => Tier::Hygiene,
+        };
         let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
         let span = body.ast()[lock.call].span;
         let message = format!("{} can return with {name} still locked", body.name());
