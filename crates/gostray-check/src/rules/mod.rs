@@ -199,8 +199,6 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
         {
             Tier::Hygiene
         }
-        // Counts that hang on values are those that are counted on.
-        false if !stranded.is_certain && stranded.shape == Shape::MoreThanReceived => Tier::Hygiene,
         false => rule.tier.max(Tier::Likely),
     };
     let mut finding = finding(rule, tier, &body, span, told.message);

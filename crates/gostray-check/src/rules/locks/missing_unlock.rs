@@ -151,8 +151,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         let is_taken = |event: &Event| matches!(event.what, What::Call { call } if call == lock.call);
         let watch = Held { body, lock };
-        let way = search_possible(body, &watch, &is_taken).or_else(|| search(body, &watch));
-        let Some(way) = way else { continue };
+        let possible = search_possible(body, &watch, &is_taken);
+        let is_possible = possible.is_some();
+        let Some(way) = possible.or_else(|| search(body, &watch)) else { continue };
         if returns && hands_over(body, lock, &way) {
             continue;
         }
@@ -164,18 +165,14 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let next = next_waiter(body, lock);
         // Two names may be one lock.
         let gives_another = gives_another(body, lock, &way);
-        let is_certain = !is_elsewhere
-            && body.is_called()
-            && !gives_another
-            && next.is_some()
-            && !body.source.is_test
-            && has_real_errors(body, &way, &is_taken);
-        let is_told_apart = is_certain || is_elsewhere || next.is_none();
-        let tier = match (is_certain, is_told_apart) {
-            (true, _) => Tier::Proven,
-            (false, true) => Tier::Likely,
-            // An error that is not, a lock by another name, what nobody calls, or a test, which would hang.
-            (false, false) => Tier::Hygiene,
+        // A test that keeps a lock hangs, and is seen to; what nobody calls by its name keeps nobody, or is called by another.
+        let is_open = is_possible && !gives_another && !body.source.is_test;
+        let is_waited_for = !is_elsewhere && next.is_some() && body.is_called();
+        let tier = match is_open {
+            true if is_waited_for && has_real_errors(body, &way, &is_taken) => Tier::Proven,
+            true => Tier::Likely,
+            false if is_elsewhere => Tier::Likely,
+            false => Tier::Hygiene,
         };
         let name = body.receiver(lock.call).map_or("the lock", |receiver| body.text_of(receiver));
         let span = body.ast()[lock.call].span;

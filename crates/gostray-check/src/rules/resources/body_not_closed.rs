@@ -31,7 +31,8 @@
 //! ## When it is wrong
 //!
 //! When the transport is one that needs no closing, as in tests of a `RoundTripper`. Nothing is said of a body that was read to
-//! its end, of an answer that has none, nor where the client has a `Timeout` or the request a context that ends.
+//! its end, of an answer that has none, nor where the client has a `Timeout` or the request a context that ends. In
+//! tests, where a handler says whether there is a body at all, it is *hygiene*.
 //!
 //! ## Fix
 //!
