@@ -585,7 +585,7 @@ impl Open<'_, '_> {
                 _ => return false,
             }
         };
-        values.len() > 0 && ast.list(values).all(|value| self.of.has_no_body(tag, value))
+        !values.is_empty() && ast.list(values).all(|value| self.of.has_no_body(tag, value))
     }
 }
 

@@ -74,7 +74,7 @@ impl<'a> Look<'a> {
                 parts(self.world, *at, self.options).into_iter().map(|part| (*at, part))
             })
             .collect();
-        let found: Vec<(usize, Part, Result<(Vec<Finding>, Sight), String>)> = pool().install(|| {
+        let found: Vec<_> = pool().install(|| {
             work.into_par_iter().map(|(at, part)| (at, part, contained(|| of_part(&program, part)))).collect()
         });
         let mut findings: Vec<Finding> = known.iter().flatten().flat_map(|found| found.findings.clone()).collect();

@@ -144,7 +144,7 @@ impl Choice<'_, '_> {
             (Edge::Clause(clause), _) => match ast[clause].kind {
                 StmtKind::Case { values, .. } => {
                     self.is_of_outside_tag(clause)
-                        || values.len() > 0 && ast.list(values).any(|value| self.is_of_outside(value, true))
+                        || !values.is_empty() && ast.list(values).any(|value| self.is_of_outside(value, true))
                 }
                 _ => true,
             },
