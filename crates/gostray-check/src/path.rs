@@ -26,6 +26,7 @@ use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, u
 pub(crate) use between::comes_straight;
 use compared::{Compared, contradict};
 pub(crate) use decided::{has_real_errors, is_cut_short, is_open, search_possible};
+pub(crate) use never::is_endless;
 use never::never_taken;
 use silent::leads_to_silence;
 pub(crate) use way::Way;

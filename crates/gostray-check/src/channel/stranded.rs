@@ -244,7 +244,11 @@ fn comes_openly(story: &Story<'_>, goroutine: &Goroutine, deed: &Deed) -> bool {
 /// Does it start a goroutine?
 fn starts(goroutine: &Goroutine) -> impl Fn(&Event) -> bool {
     let call = goroutine.call();
-    move |event| match event.what {
+    move |event| is_start(event, call)
+}
+
+fn is_start(event: &Event, call: ExprId) -> bool {
+    match event.what {
         What::Go { call: own } | What::Call { call: own } | What::Deferred { call: own } => own == call,
         _ => false,
     }

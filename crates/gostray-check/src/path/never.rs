@@ -51,6 +51,11 @@ pub(super) fn context_of(body: &Body<'_>, call: ExprId) -> Option<ExprId> {
     body.receiver(call).filter(|_| is_done)
 }
 
+/// Is it a context that nobody can end?
+pub(crate) fn is_endless(body: &Body<'_>, context: ExprId) -> bool {
+    never_ends(body, context, &[], 0)
+}
+
 /// Is it a context that nobody can end? Of some parameters that is known.
 fn never_ends(body: &Body<'_>, expr: ExprId, known: &[ExprId], depth: u32) -> bool {
     let (ast, program) = (body.ast(), body.program);

@@ -4,7 +4,7 @@ use gostray_golang::ast::ExprId;
 use gostray_golang::flow::{BlockId, Edge, Exit};
 
 use super::given::given;
-use super::{Shape, Stranded, Supply, head, starts};
+use super::{Shape, Stranded, Supply, head, is_start, starts};
 use crate::actor::loop_around;
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
@@ -28,10 +28,7 @@ impl Watch for Receivers<'_, '_> {
     }
 
     fn event(&self, (mut is_started, mut sent, mut is_closed): Self::State, event: &Event) -> Option<Self::State> {
-        is_started |= match event.what {
-            What::Go { call } | What::Call { call } | What::Deferred { call } => call == self.spawn,
-            _ => false,
-        };
+        is_started |= is_start(event, self.spawn);
         let effect = self.supply.effect(event);
         sent = sent.saturating_add(effect.sends.max(effect.offers)).min(MANY);
         is_closed |= effect.closes;

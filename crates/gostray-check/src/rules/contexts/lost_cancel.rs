@@ -45,7 +45,7 @@ use crate::actor::{loop_around, spawns};
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
 use crate::obligation::{Obligation, Release, calls, targets};
-use crate::path::{Watch, search};
+use crate::path::{Watch, is_endless, search};
 use crate::program::{Body, Cell, Event, Usage, What, parameters, usage};
 use crate::rules::{Check, Rule, finding, step};
 
@@ -126,17 +126,9 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Is a context made of `context.Background()`, which keeps nothing of it?
+/// Is a context made of one that never ends, which keeps nothing of it?
 fn has_endless_parent(body: &Body<'_>, call: ExprId) -> bool {
-    body.arguments(call).first().is_some_and(|parent| match body.callee(body.ast().unparen(*parent)) {
-        crate::program::Callee::Func(function) => {
-            matches!(
-                crate::program::names(body.program.world, function),
-                Some(("context", None, "Background" | "TODO"))
-            )
-        }
-        _ => false,
-    })
+    body.arguments(call).first().is_some_and(|parent| is_endless(body, *parent))
 }
 
 /// Does a function of package context give one that ends by itself?

@@ -108,6 +108,8 @@ fn run(flags: &[&str], path: &Path) -> anyhow::Result<Exit> {
     // The tests of another package in the same folder come as a unit of their own.
     let findings: Vec<&Finding> =
         found.report.findings.iter().filter(|finding| unit.has(&finding.place.file)).collect();
+    // The go command would keep it that there is nothing.
+    let is_whole = found.report.failed.is_empty();
     if is_json {
         let text = json!({ unit.id.as_str(): by_rule(&findings) }).to_string();
         if unit.stdout.as_os_str().is_empty() {
@@ -115,12 +117,16 @@ fn run(flags: &[&str], path: &Path) -> anyhow::Result<Exit> {
         } else {
             std::fs::write(&unit.stdout, text).with_context(|| format!("can't write {}", unit.stdout.display()))?;
         }
-        return Ok(Exit::Clean);
+        return Ok(if is_whole { Exit::Clean } else { Exit::Failure });
     }
     for finding in &findings {
         writeln!(std::io::stderr(), "{}: {}", at(&finding.place), said(finding))?;
     }
-    Ok(if findings.is_empty() { Exit::Clean } else { Exit::Leaks })
+    Ok(match findings.is_empty() {
+        _ if !is_whole => Exit::Failure,
+        true => Exit::Clean,
+        false => Exit::Leaks,
+    })
 }
 
 impl Unit {
