@@ -68,7 +68,15 @@ pub(crate) fn run(args: &Explain) -> anyhow::Result<Exit> {
         ..Config::default()
     };
     let options = Options { tests, tier: Tier::Hygiene, config: wanted, root: root.clone() };
-    let findings = gostray_check::check(&world, &options, None, &|| {}).findings;
+    let report = gostray_check::check(&world, &options, None, &|| {});
+    for failed in &report.failed {
+        anstream::eprintln!(
+            "note: gostray failed while it looked at {}, and its causes are not whole: {}",
+            failed.path.display(),
+            failed.why
+        );
+    }
+    let findings = report.findings;
     let mut explanations =
         explain(&snapshot, &groups, &sources, &world, &packages, &options.config.check.owners, &findings);
     progress.say("verifying the fixes");

@@ -50,6 +50,14 @@ fn once(args: &Check, base: &Path) -> anyhow::Result<Exit> {
     let fixed = if mends { fix::run(args, base, &mut found)? } else { Vec::new() };
     let Found { mut report, mut notes } = found;
     if let Some(path) = &args.known.write_baseline {
+        // What is missing in it would come as new the next time.
+        if let Some(failed) = report.failed.first() {
+            anyhow::bail!(
+                "no baseline was written: gostray failed while it looked at {}: {}",
+                failed.path.display(),
+                failed.why
+            );
+        }
         let text = Baseline::of(&report.findings, base).write();
         output::raw_to(Some(path), |out| out.write_all(text.as_bytes()))?;
         anstream::eprintln!("{} findings are known from now on: --baseline {}", report.findings.len(), path.display());
