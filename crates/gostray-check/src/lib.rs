@@ -14,6 +14,7 @@
 //! | `channel` | the story of a channel: who sends, receives, closes, how often |
 //! | `worker` | goroutines that never end by themselves |
 //! | `starter` | goroutines that a function starts for a value, and what ends them |
+//! | `given` | what a function is given where it is called, as far as that is written there |
 //! | `lock` | which lock a call takes or gives back, and what functions do to those they are given |
 //! | `obligation` | something that is got and has to be given back |
 //! | `check` | runs the rules over packages |
@@ -41,6 +42,7 @@ mod config;
 mod contained;
 mod finding;
 mod fix;
+mod given;
 mod kept;
 mod lock;
 mod obligation;

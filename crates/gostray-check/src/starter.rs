@@ -8,8 +8,9 @@ use gostray_golang::flow::Exit;
 use gostray_golang::types::{Builtin, FuncId, Selected, Type, TypeDecl, VarId};
 
 use crate::actor::spawns;
+use crate::given::Given;
 use crate::obligation::{calls, reads_only, targets};
-use crate::path::{Watch, search};
+use crate::path::{Atom, Watch, search};
 use crate::program::{
     Body, Callee, Cell, Event, Known, Parent, Program, Starter, Usage, What, is_named, names, parameters, saw, seeing,
     usage,
@@ -21,8 +22,19 @@ const MAX_DEPTH: u32 = 2;
 /// How many calls deep it is looked whether a function ends it whichever way it takes, closures included.
 const MAX_ENDS: u32 = 4;
 
+/// The goroutine which a function starts for a value of a type with what a call gives it.
+pub(crate) fn starter_of_call(body: &Body<'_>, call: ExprId, function: &Body<'_>, ty: &Type) -> Option<Starter> {
+    let found = starter(function, ty)?;
+    let given = Given::default().by(body, call, function);
+    if given.is_empty() {
+        return Some(found);
+    }
+    let Type::Named(decl, _) = ty.pointed() else { return None };
+    find(function, ty, *decl, &given)
+}
+
 /// The goroutine which a function starts for a value of a type, with the method that ends it.
-pub(crate) fn starter(function: &Body<'_>, ty: &Type) -> Option<Starter> {
+fn starter(function: &Body<'_>, ty: &Type) -> Option<Starter> {
     let Type::Named(decl, _) = ty.pointed() else { return None };
     let key = (function.declaration()?, *decl);
     let memo = &function.program.starters;
@@ -31,12 +43,12 @@ pub(crate) fn starter(function: &Body<'_>, ty: &Type) -> Option<Starter> {
         saw(&sight);
         return found;
     }
-    let (found, sight) = seeing(|| find(function, ty, *decl));
+    let (found, sight) = seeing(|| find(function, ty, *decl, &Given::default()));
     memo.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (found.clone(), Arc::new(sight)));
     found
 }
 
-fn find(function: &Body<'_>, ty: &Type, decl: TypeDecl) -> Option<Starter> {
+fn find(function: &Body<'_>, ty: &Type, decl: TypeDecl, given: &Given) -> Option<Starter> {
     for name in CLOSERS {
         let selection = function.program.world.select(ty, gostray_golang::Name::new(name));
         let Some(Selected::Method(closer)) = selection.map(|selection| selection.selected) else { continue };
@@ -47,7 +59,7 @@ fn find(function: &Body<'_>, ty: &Type, decl: TypeDecl) -> Option<Starter> {
         let mut cells = Vec::new();
         ends(&closer, true, 0, &mut cells);
         if !cells.is_empty()
-            && let Some(started) = starts(function, decl, &cells, 0, name)
+            && let Some(started) = starts(function, decl, &cells, (0, given), name)
         {
             return Some(started);
         }
@@ -56,7 +68,13 @@ fn find(function: &Body<'_>, ty: &Type, decl: TypeDecl) -> Option<Starter> {
 }
 
 /// Does a function start a goroutine that waits for what a closer does, and leave it to others to end that?
-fn starts(function: &Body<'_>, decl: TypeDecl, ends: &[Cell], depth: u32, closer: &'static str) -> Option<Starter> {
+fn starts(
+    function: &Body<'_>,
+    decl: TypeDecl,
+    ends: &[Cell],
+    (depth, given): (u32, &Given),
+    closer: &'static str,
+) -> Option<Starter> {
     if cleans_up(function) || keeps(function, decl) {
         return None;
     }
@@ -65,7 +83,7 @@ fn starts(function: &Body<'_>, decl: TypeDecl, ends: &[Cell], depth: u32, closer
         let root = function.program.body(root?);
         let (span, cells) = waits_for(&root, ends, &contexts)?;
         let started = Starter { closer, cells: cells.into(), spawner: function.id, call, root: root.id, span };
-        outlives(function, call, &started.cells).then_some(started)
+        outlives(function, call, &started.cells, given).then_some(started)
     });
     if started.is_some() || depth == MAX_DEPTH {
         return started;
@@ -73,8 +91,10 @@ fn starts(function: &Body<'_>, decl: TypeDecl, ends: &[Cell], depth: u32, closer
     // In what it calls: `b.start()`.
     calls(function).into_iter().find_map(|(call, _)| match function.callee(call) {
         Callee::Func(inner) if inner.file.package == function.id.file.package => {
-            let started = starts(&own(function, inner)?, decl, ends, depth + 1, closer)?;
-            outlives(function, call, &started.cells).then_some(started)
+            let inner = own(function, inner)?;
+            let inner_given = given.by(function, call, &inner);
+            let started = starts(&inner, decl, ends, (depth + 1, &inner_given), closer)?;
+            outlives(function, call, &started.cells, given).then_some(started)
         }
         _ => None,
     })
@@ -147,6 +167,7 @@ struct Outlives<'b, 'p> {
     /// The call that starts it; none if it was started before.
     call: Option<ExprId>,
     cells: &'b [Cell],
+    given: &'b Given,
     depth: u32,
 }
 
@@ -168,20 +189,26 @@ impl Watch for Outlives<'_, '_> {
         (!is_end).then_some(is_started)
     }
 
+    fn fact(&self, is_started: bool, atom: &Atom, holds: bool) -> Option<bool> {
+        (!self.given.excludes(self.body, atom, holds)).then_some(is_started)
+    }
+
     fn is_found(&self, is_started: &bool, exit: Exit) -> bool {
         *is_started && exit == Exit::Return
     }
 }
 
 /// Does the goroutine that a call starts go on when the function has returned?
-fn outlives(body: &Body<'_>, call: ExprId, cells: &[Cell]) -> bool {
-    search(body, &Outlives { body, call: Some(call), cells, depth: 0 }).is_some()
+fn outlives(body: &Body<'_>, call: ExprId, cells: &[Cell], given: &Given) -> bool {
+    search(body, &Outlives { body, call: Some(call), cells, given, depth: 0 }).is_some()
 }
 
 /// Does a call end what waits for these fields, whichever way it takes?
 fn is_ended_by(body: &Body<'_>, call: ExprId, cells: &[Cell], depth: u32) -> bool {
     let ends = |inner: &Body<'_>| {
-        depth < MAX_ENDS && search(inner, &Outlives { body: inner, call: None, cells, depth: depth + 1 }).is_none()
+        let given = &Given::default();
+        depth < MAX_ENDS
+            && search(inner, &Outlives { body: inner, call: None, cells, given, depth: depth + 1 }).is_none()
     };
     let program = body.program;
     match body.callee(call) {

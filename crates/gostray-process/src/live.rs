@@ -135,10 +135,15 @@ impl Memory for Live {
     }
 }
 
-/// The mappings of a process.
+/// The mappings of a process: none if it has ended.
 pub(crate) fn mappings(pid: u32) -> Result<Vec<Mapping>, ProcessError> {
     let path = format!("/proc/{pid}/maps");
-    let text = fs::read_to_string(&path).map_err(|e| explain(pid, &path, e))?;
+    let read = || fs::read_to_string(&path).map_err(|e| explain(pid, &path, e));
+    let mut text = read()?;
+    // The file belongs to the program that ran when it was opened: another may have been executed since.
+    if text.is_empty() {
+        text = read()?;
+    }
     Ok(text.lines().filter_map(parse_mapping).collect())
 }
 

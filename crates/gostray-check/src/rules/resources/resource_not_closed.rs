@@ -46,7 +46,7 @@ use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::ends::is_ended_by_context;
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
-use crate::starter::starter;
+use crate::starter::starter_of_call;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS502",
@@ -144,7 +144,7 @@ fn inferred(body: &Body<'_>, call: ExprId) -> Option<Starter> {
     if has_cleanup {
         return None;
     }
-    starter(&constructor, signature.results.first()?)
+    starter_of_call(body, call, &constructor, signature.results.first()?)
 }
 
 /// A method that starts a goroutine for a value which the function made, and which it never ends.
@@ -158,7 +158,7 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     }
     let Some(method) = body.program.body_of(function) else { return };
     let ty = body.tree.types.ty(receiver).clone();
-    let Some(own) = starter(&method, &ty) else { return };
+    let Some(own) = starter_of_call(body, call, &method, &ty) else { return };
     let name = own.closer;
     // It is made here: what comes from elsewhere is ended elsewhere.
     let is_made = match usage(ast, &body.tree, ident) {

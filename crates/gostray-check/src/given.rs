@@ -1,0 +1,427 @@
+//! What a function is given where it is called, as far as that is written there: constants, and literals with their
+//! fields.
+//!
+//! A function that starts a goroutine `if config.Every > 0` starts none for a configuration without it. Nothing is
+//! run: a value is known where it is a constant, a literal, what a small function makes of those, or the only value of
+//! a variable. Where it may have been changed meanwhile, it is not known.
+
+use gostray_golang::ast::{DeclKind, ExprId, ExprKind, LiteralKind, StmtKind};
+use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, VarId};
+use gostray_golang::{Name, Token};
+use rustc_hash::FxHashMap;
+
+use crate::path::Atom;
+use crate::program::{Body, Callee, Cell, Parent, Usage, What, parameters, usage};
+
+/// So many calls and variables deep a value is looked for.
+const MAX_DEPTH: u32 = 6;
+
+/// A value, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Unknown,
+    /// The zero value of its type: `nil`, `0`, `false`, `""`.
+    Zero,
+    /// An integer other than zero.
+    Integer(i128),
+    /// Another value than zero: `true`, a function, `"x"`.
+    Other,
+    /// A struct, or a pointer to one: the fields that are set, of which the others are zero.
+    Struct {
+        fields: FxHashMap<Name, Value>,
+        /// Others have it, too, and may set a field.
+        is_shared: bool,
+    },
+}
+
+impl Value {
+    fn of(integer: i128) -> Self {
+        if integer == 0 { Self::Zero } else { Self::Integer(integer) }
+    }
+
+    fn says(truth: bool) -> Self {
+        if truth { Self::Other } else { Self::Zero }
+    }
+
+    fn empty() -> Self {
+        Self::Struct { fields: FxHashMap::default(), is_shared: false }
+    }
+
+    fn integer(&self) -> Option<i128> {
+        match self {
+            Self::Zero => Some(0),
+            Self::Integer(integer) => Some(*integer),
+            _ => None,
+        }
+    }
+
+    /// Of a condition: does it hold?
+    fn holds(&self) -> Option<bool> {
+        match self {
+            Self::Zero => Some(false),
+            Self::Other => Some(true),
+            _ => None,
+        }
+    }
+}
+
+/// What is known of the parameters of a function, its receiver among them, by their names where they are declared.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given {
+    parameters: FxHashMap<ExprId, Value>,
+}
+
+impl Given {
+    /// What a call gives, in a function that was given something itself.
+    pub(crate) fn by(&self, body: &Body<'_>, call: ExprId, callee: &Body<'_>) -> Self {
+        self.by_call(body, call, callee, 0)
+    }
+
+    /// Is nothing known?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parameters.is_empty()
+    }
+
+    /// Can it not be that a condition holds, or does not?
+    pub(crate) fn excludes(&self, body: &Body<'_>, atom: &Atom, holds: bool) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let is_unequal = matches!(body.ast()[atom.expr].kind, ExprKind::Binary { operator: Token::NotEqual, .. });
+        // That it is `x != y` is said as `x == y` not holding.
+        self.value(body, atom.expr, 0).holds().is_some_and(|said| (said != is_unequal) != holds)
+    }
+
+    fn by_call(&self, body: &Body<'_>, call: ExprId, callee: &Body<'_>, depth: u32) -> Self {
+        let names = parameters(callee.ast(), callee.function().signature);
+        let arguments = body.arguments(call);
+        let is_spread = matches!(body.ast()[call].kind, ExprKind::Call { is_spread: true, .. });
+        let is_variadic = is_variadic(callee);
+        let fixed = names.len() - usize::from(is_variadic);
+        let mut given: Vec<(ExprId, Value)> = names
+            .iter()
+            .take(fixed)
+            .zip(&arguments)
+            .filter_map(|(name, argument)| Some(((*name)?, self.value(body, *argument, depth))))
+            .collect();
+        // Nothing for `options ...Option`.
+        if is_variadic && !is_spread && arguments.len() == fixed {
+            given.extend(names.last().copied().flatten().map(|name| (name, Value::Zero)));
+        }
+        if let Some(receiver) = body.receiver(call)
+            && let Some(name) = callee.declaration().and_then(|function| receiver_of(callee, function))
+        {
+            given.push((name, self.value(body, receiver, depth)));
+        }
+        Self { parameters: given.into_iter().filter(|(_, value)| *value != Value::Unknown).collect() }
+    }
+
+    fn value(&self, body: &Body<'_>, expr: ExprId, depth: u32) -> Value {
+        let (ast, types) = (body.ast(), &body.tree.types);
+        let expr = ast.unparen(expr);
+        if depth > MAX_DEPTH {
+            return Value::Unknown;
+        }
+        let value = |inner| self.value(body, inner, depth + 1);
+        match ast[expr].kind {
+            ExprKind::Ident(name) => match types.objects.get(&expr) {
+                Some(Object::Nil) => Value::Zero,
+                Some(Object::Const) if name == "true" || name == "false" => Value::says(name == "true"),
+                Some(Object::Var(VarId::Local { .. })) => self.variable(body, expr, depth + 1),
+                Some(Object::Func(_)) => Value::Other,
+                _ => integer(body, expr),
+            },
+            ExprKind::Literal(LiteralKind::String) => Value::says(body.text_of(expr).len() > 2),
+            ExprKind::Func { .. } => Value::Other,
+            ExprKind::Composite { .. } => self.literal(body, expr, depth + 1),
+            ExprKind::Unary { operator: Token::And, x } => match value(x) {
+                Value::Zero => Value::empty(),
+                Value::Struct { fields, .. } => Value::Struct { fields, is_shared: true },
+                _ => Value::Unknown,
+            },
+            ExprKind::Star(x) => value(x),
+            ExprKind::Unary { operator: Token::Not, x } => {
+                value(x).holds().map_or(Value::Unknown, |holds| Value::says(!holds))
+            }
+            ExprKind::Selector { x, .. } => match types.selections.get(&expr) {
+                Some(selection) => match &selection.selected {
+                    Selected::Field { name, .. } if selection.through.is_empty() => field(body, expr, value(x), *name),
+                    _ => Value::Unknown,
+                },
+                None => integer(body, expr),
+            },
+            ExprKind::Binary { operator, x, y } => match integer(body, expr) {
+                Value::Unknown => {
+                    compare(body, operator, (x, &value(x)), (y, &value(y))).map_or(Value::Unknown, Value::says)
+                }
+                known => known,
+            },
+            ExprKind::Call { .. } => self.result(body, expr, depth + 1),
+            _ => integer(body, expr),
+        }
+    }
+
+    /// `Config{Every: time.Second}`
+    fn literal(&self, body: &Body<'_>, literal: ExprId, depth: u32) -> Value {
+        let ast = body.ast();
+        let ExprKind::Composite { elements, .. } = ast[literal].kind else { return Value::Unknown };
+        let Type::Struct(declared) = body.program.world.underlying(body.tree.types.ty(literal)) else {
+            return Value::Other;
+        };
+        let mut fields = FxHashMap::default();
+        for (at, element) in ast.list(elements).enumerate() {
+            let (name, value) = match ast[element].kind {
+                ExprKind::KeyValue { key, value } => (ast.name(key), value),
+                _ => (declared.get(at).map(|field| field.name), element),
+            };
+            if let Some(name) = name {
+                fields.insert(name, self.value(body, value, depth));
+            }
+        }
+        Value::Struct { fields, is_shared: false }
+    }
+
+    /// What a variable of a function holds where it is mentioned.
+    fn variable(&self, body: &Body<'_>, mention: ExprId, depth: u32) -> Value {
+        let (ast, tree) = (body.ast(), &body.tree);
+        let Some(variable @ VarId::Local { file, ident }) = tree.types.variable(mention) else { return Value::Unknown };
+        let uses = tree.uses.get(&Cell::Var(variable)).filter(|_| file == body.id.file);
+        let mut held = None;
+        let mut is_pointed_to = false;
+        let mut set: Vec<(Name, ExprId, Option<ExprId>)> = Vec::new();
+        for expr in uses.into_iter().flatten().filter(|expr| **expr != mention) {
+            let found = match usage(ast, tree, *expr) {
+                Usage::Declared => self.declared(body, *expr),
+                Usage::Gets(Some(got)) => self.value(body, got, depth),
+                Usage::Gets(None) => Value::Unknown,
+                Usage::Base(outer) => {
+                    set.extend(is_set(body, outer).map(|(name, value)| (name, outer, value)));
+                    continue;
+                }
+                used => {
+                    match sharing(body, ident, used) {
+                        Sharing::None => {}
+                        Sharing::Seen => is_pointed_to = true,
+                        Sharing::Unseen => return Value::Unknown,
+                    }
+                    continue;
+                }
+            };
+            if held.replace(found).is_some() {
+                return Value::Unknown;
+            }
+        }
+        let mut held = held.unwrap_or(Value::Unknown);
+        if let Value::Struct { fields, is_shared } = &mut held {
+            *is_shared |= is_pointed_to;
+            for (name, target, value) in set {
+                let value = value.map_or(Value::Unknown, |value| self.value(body, value, depth));
+                let before = fields.get(&name).unwrap_or(&Value::Zero);
+                let is_certain = is_before(body, target, mention) && is_beside(body, ident, target);
+                let value = if is_certain || *before == value { value } else { Value::Unknown };
+                fields.insert(name, value);
+            }
+        }
+        held
+    }
+
+    /// What a variable holds that is declared without a value, or as a parameter.
+    fn declared(&self, body: &Body<'_>, ident: ExprId) -> Value {
+        if let Some(value) = self.parameters.get(&ident) {
+            return value.clone();
+        }
+        match body.tree.around(body.ast(), ident) {
+            Parent::Spec(_) => match body.program.world.underlying(body.tree.types.ty(ident)) {
+                Type::Struct(_) => Value::empty(),
+                _ => Value::Zero,
+            },
+            _ => Value::Unknown,
+        }
+    }
+
+    /// What a call gives.
+    fn result(&self, body: &Body<'_>, call: ExprId, depth: u32) -> Value {
+        let ast = body.ast();
+        let ExprKind::Call { function, arguments, .. } = ast[call].kind else { return Value::Unknown };
+        let first = ast.at(arguments, 0);
+        match body.tree.types.objects.get(&ast.unparen(function)) {
+            Some(Object::Builtin(Builtin::Make)) => return Value::Other,
+            Some(Object::Builtin(Builtin::New)) => return Value::empty(),
+            Some(Object::Builtin(Builtin::Len)) => {
+                let is_zero = first.is_some_and(|of| self.value(body, of, depth) == Value::Zero);
+                return if is_zero { Value::Zero } else { Value::Unknown };
+            }
+            Some(Object::Builtin(_)) => return Value::Unknown,
+            _ => {}
+        }
+        if let Some(first) = first
+            && let Usage::Converted(_) = usage(ast, &body.tree, first)
+        {
+            return self.value(body, first, depth);
+        }
+        let Callee::Func(callee) = body.callee(call) else { return Value::Unknown };
+        let Some(callee) = body.program.body_of(callee).filter(|_| depth <= MAX_DEPTH) else { return Value::Unknown };
+        let given = self.by_call(body, call, &callee, depth);
+        let flow = callee.flow();
+        let mut results = flow.all().filter_map(|(_, event)| match event.what {
+            What::Return { stmt } => match callee.ast()[stmt].kind {
+                StmtKind::Return(results) if results.len() == 1 => callee.ast().at(results, 0),
+                _ => None,
+            },
+            _ => None,
+        });
+        let (Some(only), None) = (results.next(), results.next()) else { return Value::Unknown };
+        given.value(&callee, only, depth)
+    }
+}
+
+/// Who else may change what a variable holds.
+enum Sharing {
+    None,
+    /// Functions that are declared, of the package of the type if of any.
+    Seen,
+    Unseen,
+}
+
+/// Who else may change what a variable holds because of a use of it.
+fn sharing(body: &Body<'_>, ident: ExprId, used: Usage) -> Sharing {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let by = |call| match body.callee(call) {
+        Callee::Func(_) => Sharing::Seen,
+        _ => Sharing::Unseen,
+    };
+    let is_pointer = matches!(tree.types.ty(ident), Type::Pointer(_));
+    match used {
+        Usage::Address(pointer) => match usage(ast, tree, pointer) {
+            Usage::Argument { call, .. } => by(call),
+            _ => Sharing::Unseen,
+        },
+        Usage::Method { call, .. } => match body.callee(call) {
+            Callee::Func(method) if !is_pointer && !is_of_pointer(body, method) => Sharing::None,
+            _ => by(call),
+        },
+        _ if !is_pointer => Sharing::None,
+        Usage::Measure | Usage::Compare | Usage::Returned(_) => Sharing::None,
+        Usage::Element { .. } => Sharing::Seen,
+        Usage::Argument { call, .. } => by(call),
+        _ => Sharing::Unseen,
+    }
+}
+
+fn integer(body: &Body<'_>, expr: ExprId) -> Value {
+    let integer = body.program.world.integer(&body.tree.types, body.id.file, expr);
+    integer.map_or(Value::Unknown, Value::of)
+}
+
+/// A field of a value.
+fn field(body: &Body<'_>, selector: ExprId, of: Value, name: Name) -> Value {
+    match of {
+        Value::Zero => Value::Zero,
+        Value::Struct { is_shared: true, .. } if is_set_elsewhere(body, selector) => Value::Unknown,
+        Value::Struct { mut fields, .. } => fields.remove(&name).unwrap_or(Value::Zero),
+        _ => Value::Unknown,
+    }
+}
+
+/// Does the package of a field set it anywhere but in literals, tests apart?
+fn is_set_elsewhere(body: &Body<'_>, selector: ExprId) -> bool {
+    let program = body.program;
+    let Some(cell) = body.cell(selector) else { return true };
+    program.uses(cell).into_iter().any(|(file, expr)| {
+        !program.source(file).is_test
+            && matches!(usage(program.ast(file), &program.tree(file), expr), Usage::Gets(_) | Usage::Address(_))
+    })
+}
+
+/// `x.f = value`, where `x.f` stands: the field, and its value if that is known.
+fn is_set(body: &Body<'_>, selector: ExprId) -> Option<(Name, Option<ExprId>)> {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let Selected::Field { name, .. } = &tree.types.selections.get(&selector)?.selected else { return None };
+    match usage(ast, tree, selector) {
+        Usage::Gets(value) => Some((*name, value)),
+        Usage::Address(_) | Usage::Method { .. } => Some((*name, None)),
+        // `x.f.g = value`
+        Usage::Base(outer) => is_set(body, outer).map(|_| (*name, None)),
+        _ => None,
+    }
+}
+
+fn is_before(body: &Body<'_>, first: ExprId, second: ExprId) -> bool {
+    body.ast()[first].span.end <= body.ast()[second].span.start
+}
+
+/// Is what is assigned to in the same block as the declaration of a variable, so that it gets it each time?
+fn is_beside(body: &Body<'_>, ident: ExprId, target: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let block_of = |expr: ExprId| match tree.around(ast, expr) {
+        Parent::Stmt(stmt) => Some(tree.around_stmt(stmt)),
+        // A parameter.
+        Parent::Other => Some(Parent::Stmt(body.function().block)),
+        _ => None,
+    };
+    let block = block_of(ident);
+    block.is_some() && block == block_of(target)
+}
+
+/// `nil` and what is not are known to differ; a struct is only compared with that.
+fn compare(
+    body: &Body<'_>,
+    operator: Token,
+    (left, x): (ExprId, &Value),
+    (right, y): (ExprId, &Value),
+) -> Option<bool> {
+    let is_nil = |expr| matches!(body.tree.types.objects.get(&body.ast().unparen(expr)), Some(Object::Nil));
+    let equal = || match (x, y) {
+        (Value::Unknown, _) | (_, Value::Unknown) => None,
+        (Value::Zero, Value::Zero) => Some(true),
+        (Value::Struct { .. }, Value::Zero) if is_nil(right) => Some(false),
+        (Value::Zero, Value::Struct { .. }) if is_nil(left) => Some(false),
+        (Value::Zero, Value::Integer(_) | Value::Other) | (Value::Integer(_) | Value::Other, Value::Zero) => {
+            Some(false)
+        }
+        (Value::Integer(x), Value::Integer(y)) => Some(x == y),
+        _ => None,
+    };
+    let integers = || Some((x.integer()?, y.integer()?));
+    match operator {
+        Token::Equal => equal(),
+        Token::NotEqual => equal().map(|equal| !equal),
+        Token::Less => integers().map(|(x, y)| x < y),
+        Token::LessEqual => integers().map(|(x, y)| x <= y),
+        Token::Greater => integers().map(|(x, y)| x > y),
+        Token::GreaterEqual => integers().map(|(x, y)| x >= y),
+        Token::LogicalAnd => match (x.holds(), y.holds()) {
+            (Some(false), _) | (_, Some(false)) => Some(false),
+            (Some(true), Some(true)) => Some(true),
+            _ => None,
+        },
+        Token::LogicalOr => match (x.holds(), y.holds()) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (Some(false), Some(false)) => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The name of the receiver of a method.
+fn receiver_of(body: &Body<'_>, method: FuncId) -> Option<ExprId> {
+    let ast = body.ast();
+    let DeclKind::Func(decl) = ast[method.decl].kind else { return None };
+    let field = ast.at(decl.receiver?.fields, 0)?;
+    ast.at(ast[field].names, 0)
+}
+
+/// Has a method a pointer for a receiver?
+fn is_of_pointer(body: &Body<'_>, method: FuncId) -> bool {
+    let ast = body.program.ast(method.file);
+    let DeclKind::Func(decl) = ast[method.decl].kind else { return true };
+    let field = decl.receiver.and_then(|receiver| ast.at(receiver.fields, 0));
+    field.is_none_or(|field| matches!(ast[ast.unparen(ast[field].ty)].kind, ExprKind::Star(_)))
+}
+
+fn is_variadic(body: &Body<'_>) -> bool {
+    let ast = body.ast();
+    let last = ast.list(ast[body.function().signature].parameters.fields).next_back();
+    last.is_some_and(|field| matches!(ast[ast[field].ty].kind, ExprKind::Ellipsis(_)))
+}
