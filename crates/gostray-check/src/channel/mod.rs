@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `story` | a channel that a function makes and keeps to itself and its goroutines |
 //! | `count` | how often something is done on a way through a function |
+//! | `panicked` | what is done only where the function has panicked |
 //! | `stranded` | ways on which a sender, or a receiver, is left behind |
 //! | `close` | a close by the only sender, as a fix |
 //! | `kept` | a channel that a field keeps, and every function of the package may use |
@@ -13,6 +14,7 @@
 mod close;
 mod count;
 mod kept;
+mod panicked;
 mod room;
 mod story;
 mod stranded;

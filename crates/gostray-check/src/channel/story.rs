@@ -5,6 +5,7 @@ use gostray_golang::types::{Builtin, Object, VarId};
 
 use crate::actor::{Link, Manner, links, loop_around};
 use crate::channel::count::{MANY, most};
+use crate::channel::panicked::is_of_panic;
 use crate::program::{Body, BodyId, Callee, Cell, Event, Operation, Trail, Usage, What, follow, parameters, usage};
 
 /// How much a channel holds.
@@ -183,8 +184,13 @@ impl<'p> Story<'p> {
     /// How often a goroutine does something at most, of what it does for certain; [`MANY`] where it is not
     /// known.
     pub(crate) fn most(&self, goroutine: &Goroutine, act: Act) -> u8 {
-        let deeds: Vec<&Deed> = self.of_goroutine(goroutine, act).filter(|deed| deed.is_certain).collect();
-        self.most_in(goroutine.root(), goroutine.links.last(), goroutine.links.len(), &deeds)
+        let deeds = self.of_goroutine(goroutine, act).filter(|deed| deed.is_certain);
+        // A panic comes instead of the rest.
+        let (panicked, others): (Vec<&Deed>, Vec<&Deed>) =
+            deeds.partition(|deed| is_of_panic(self.owner.program, deed));
+        let most =
+            |deeds: &[&Deed]| self.most_in(goroutine.root(), goroutine.links.last(), goroutine.links.len(), deeds);
+        if panicked.is_empty() { most(&others) } else { most(&others).max(most(&panicked)) }
     }
 
     /// How often deeds are done on a way through a function that is reached by so many links.

@@ -3,6 +3,7 @@
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::types::{Type, VarId};
 
+use crate::actor::spawns;
 use crate::obligation::targets;
 use crate::program::{Body, Callee, Cell, Parent, Usage, What, is_named, names, usage};
 
@@ -12,9 +13,10 @@ pub(super) fn is_ended_by_context(body: &Body<'_>, call: ExprId) -> bool {
         let ty = body.tree.types.ty(argument);
         let world = body.program.world;
         if is_named(world, ty, "context", "Context") {
-            return ends(body, argument);
+            return ends(body, argument, 0);
         }
-        is_named(world, ty, "net/http", "Request") && request_context(body, argument).is_some_and(|own| ends(body, own))
+        is_named(world, ty, "net/http", "Request")
+            && request_context(body, argument).is_some_and(|own| ends(body, own, 0))
     })
 }
 
@@ -56,20 +58,60 @@ fn calls_of(body: &Body<'_>, value: ExprId) -> Vec<ExprId> {
     .collect()
 }
 
-/// Does a context end by itself, with the test, or with the function that it is made in?
-fn ends(body: &Body<'_>, context: ExprId) -> bool {
-    calls_of(body, context).into_iter().any(|call| match body.callee(call) {
-        Callee::Func(function) => match names(body.program.world, function) {
-            Some(("context", None, "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause"))
-            | Some(("testing", Some(_), "Context")) => true,
-            Some(("context", None, "WithCancel" | "WithCancelCause") | ("os/signal", None, "NotifyContext")) => {
-                is_cancelled_later(body, call)
+/// Functions that give a context, or its parent, are followed so deep.
+const MAX_DEPTH: u32 = 4;
+
+/// Does a context end by itself, with the test, with the function that it is made in, or with its parent?
+fn ends(body: &Body<'_>, context: ExprId, depth: u32) -> bool {
+    let program = body.program;
+    depth < MAX_DEPTH
+        && calls_of(body, context).into_iter().any(|call| {
+            let ends_with_parent = || {
+                body.arguments(call).first().is_some_and(|parent| {
+                    is_named(program.world, body.tree.types.ty(*parent), "context", "Context")
+                        && ends(body, *parent, depth + 1)
+                })
+            };
+            match body.callee(call) {
+                Callee::Func(function) => match names(program.world, function) {
+                    Some((
+                        "context",
+                        None,
+                        "WithTimeout" | "WithDeadline" | "WithTimeoutCause" | "WithDeadlineCause",
+                    ))
+                    | Some(("testing", Some(_), "Context")) => true,
+                    Some(
+                        ("context", None, "WithCancel" | "WithCancelCause") | ("os/signal", None, "NotifyContext"),
+                    ) => is_cancelled_later(body, call) || ends_with_parent(),
+                    Some(("context", None, "WithValue")) => ends_with_parent(),
+                    Some(("context", ..)) | None => false,
+                    // `testcontext.New(t)`
+                    _ => program.body_of(function).is_some_and(|inner| gives_what_ends(&inner, depth + 1)),
+                },
+                Callee::Abstract(of, name) => name == "Context" && is_named(program.world, &of, "testing", "TB"),
+                _ => false,
             }
-            _ => false,
+        })
+}
+
+/// Does a function give a context that ends, whatever it is given?
+fn gives_what_ends(body: &Body<'_>, depth: u32) -> bool {
+    let flow = body.flow();
+    let mut returned = flow.all().filter_map(|(_, event)| match event.what {
+        What::Return { stmt } => match body.ast()[stmt].kind {
+            StmtKind::Return(results) => Some(body.ast().at(results, 0)),
+            _ => None,
         },
-        Callee::Abstract(of, name) => name == "Context" && is_named(body.program.world, &of, "testing", "TB"),
-        _ => false,
-    })
+        _ => None,
+    });
+    let mut is_any = false;
+    let is_so = returned.all(|value| {
+        is_any = true;
+        value.is_some_and(|value| {
+            is_named(body.program.world, body.tree.types.ty(value), "context", "Context") && ends(body, value, depth)
+        })
+    });
+    is_any && is_so
 }
 
 /// Is the cancel function that comes with a context deferred, or called when the test ends?
@@ -88,6 +130,22 @@ fn is_cancelled_later(body: &Body<'_>, call: ExprId) -> bool {
         _ => false,
     };
     is_deferred || uses.iter().any(is_cleanup)
+}
+
+/// Does another goroutine write to a pipe? Only that one is kept by a reader that goes away.
+pub(super) fn is_written_by_another(body: &Body<'_>, pipe: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let writer = targets(body, pipe).and_then(|(left, _)| tree.types.variable(*left.get(1)?));
+    let Some(writer) = writer else { return true };
+    let spawns: Vec<_> = spawns(body).into_iter().map(|(call, _)| ast[call].span).collect();
+    tree.uses.get(&Cell::Var(writer)).into_iter().flatten().any(|name| {
+        let at = ast[*name].span;
+        let is_started = spawns.iter().any(|spawn| spawn.start <= at.start && at.end <= spawn.end);
+        // `command.Stdout = writer`
+        is_started
+            || matches!(usage(ast, tree, *name), Usage::Becomes(target)
+                if matches!(ast[ast.unparen(target)].kind, ExprKind::Selector { .. }))
+    })
 }
 
 /// Is a request made by a client that has a time limit?

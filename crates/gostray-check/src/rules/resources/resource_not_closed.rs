@@ -43,7 +43,7 @@ use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release, calls};
 use crate::program::{Body, Callee, Parent, Starter, Usage, usage};
 use crate::rules::resources::body_not_closed::after_check;
-use crate::rules::resources::ends::is_ended_by_context;
+use crate::rules::resources::ends::{is_ended_by_context, is_written_by_another};
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 use crate::starter::starter_of_call;
@@ -80,6 +80,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             Some(resource)
                 if resource.package == "database/sql"
                     && (resource.receiver == Some("Tx") || is_ended_by_context(body, call)) => {}
+            Some(resource) if resource.package == "io" && !is_written_by_another(body, call) => {}
             Some(resource) => {
                 open(body, call, Release::Methods(resource.closers, None), resource.keeps, None, found);
             }
