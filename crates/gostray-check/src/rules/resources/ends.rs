@@ -1,11 +1,11 @@
 //! What ends a resource though nobody gives it back: the context it was got with, or a time limit.
 
-use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::types::{Type, VarId};
+use gostray_golang::ast::{Ast, ExprId, ExprKind, StmtId, StmtKind};
+use gostray_golang::types::VarId;
 
 use crate::actor::spawns;
 use crate::obligation::targets;
-use crate::program::{Body, Callee, Cell, Parent, Usage, What, is_named, names, usage};
+use crate::program::{Body, BodyId, Callee, Cell, Parent, Usage, What, is_named, names, usage};
 
 /// Is a call given a context that ends soon after the function, or a request with such a one?
 pub(super) fn is_ended_by_context(body: &Body<'_>, call: ExprId) -> bool {
@@ -151,7 +151,8 @@ pub(super) fn is_written_by_another(body: &Body<'_>, pipe: ExprId) -> bool {
 /// Is a request made by a client that has a time limit?
 pub(super) fn has_time_limit(body: &Body<'_>, call: ExprId) -> bool {
     let program = body.program;
-    let Some(cell) = body.receiver(call).and_then(|client| body.cell(client)) else { return false };
+    let Some(client) = body.receiver(call) else { return false };
+    let Some(cell) = body.cell(client) else { return false };
     let mut values = program.fills(cell);
     values.extend(program.uses(cell).into_iter().filter_map(|(file, name)| {
         match usage(program.ast(file), &program.tree(file), name) {
@@ -159,21 +160,68 @@ pub(super) fn has_time_limit(body: &Body<'_>, call: ExprId) -> bool {
             _ => None,
         }
     }));
-    values.into_iter().any(|(file, value)| {
-        let ast = program.ast(file);
-        let mut value = ast.unparen(value);
-        if let ExprKind::Unary { x, .. } = ast[value].kind {
-            value = ast.unparen(x);
-        }
-        let ExprKind::Composite { elements, .. } = ast[value].kind else { return false };
-        let is_client = match program.tree(file).types.ty(value) {
-            ty @ Type::Named(..) => is_named(program.world, ty, "net/http", "Client"),
-            _ => false,
-        };
-        is_client
-            && ast.list(elements).any(|element| match ast[element].kind {
-                ExprKind::KeyValue { key, .. } => ast.name(key).is_some_and(|key| key == "Timeout"),
+    is_limited(body, client, 0)
+        || values.into_iter().any(|(file, value)| match program.tree(file).owner(value) {
+            Some(at) => is_limited(&program.body(BodyId { file, at }), value, 0),
+            // A variable of the package.
+            None => {
+                let ty = program.tree(file).types.ty(value).pointed().clone();
+                is_named(program.world, &ty, "net/http", "Client") && sets_time_limit(program.ast(file), value)
+            }
+        })
+}
+
+/// Has a client a time limit, as it is written there, set before or given by a function?
+fn is_limited(body: &Body<'_>, client: ExprId, depth: u32) -> bool {
+    let (ast, tree, program) = (body.ast(), &body.tree, body.program);
+    let client = ast.unparen(client);
+    if depth > MAX_DEPTH {
+        return false;
+    }
+    match ast[client].kind {
+        ExprKind::Ident(_) if is_client(body, client) => {
+            let Some(cell) = body.cell(client) else { return false };
+            // `client.Timeout = limit`
+            let is_set = |name: &ExprId| match usage(ast, tree, *name) {
+                Usage::Base(field) => {
+                    body.text_of(field).ends_with(".Timeout") && matches!(usage(ast, tree, field), Usage::Gets(_))
+                }
                 _ => false,
-            })
-    })
+            };
+            let written = program.single_value(cell).map(|(_, value)| value);
+            let mut values = calls_of(body, client).into_iter().chain(written);
+            tree.uses.get(&cell).into_iter().flatten().any(is_set)
+                || values.any(|value| is_limited(body, value, depth + 1))
+        }
+        ExprKind::Call { .. } => {
+            let Callee::Func(function) = body.callee(client) else { return false };
+            let Some(inner) = program.body_of(function) else { return false };
+            let gives = |stmt: StmtId| match inner.ast()[stmt].kind {
+                StmtKind::Return(results) => inner
+                    .ast()
+                    .list(results)
+                    .any(|result| is_client(&inner, result) && is_limited(&inner, result, depth + 1)),
+                _ => false,
+            };
+            inner.flow().all().any(|(_, event)| matches!(event.what, What::Return { stmt } if gives(stmt)))
+        }
+        _ => is_client(body, client) && sets_time_limit(ast, client),
+    }
+}
+
+fn is_client(body: &Body<'_>, expr: ExprId) -> bool {
+    is_named(body.program.world, body.tree.types.ty(expr).pointed(), "net/http", "Client")
+}
+
+/// `&http.Client{Timeout: limit}`
+fn sets_time_limit(ast: &Ast, client: ExprId) -> bool {
+    let client = ast.unparen(client);
+    match ast[client].kind {
+        ExprKind::Unary { x, .. } => sets_time_limit(ast, x),
+        ExprKind::Composite { elements, .. } => ast.list(elements).any(|element| match ast[element].kind {
+            ExprKind::KeyValue { key, .. } => ast.name(key).is_some_and(|key| key == "Timeout"),
+            _ => false,
+        }),
+        _ => false,
+    }
 }
