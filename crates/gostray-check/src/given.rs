@@ -294,6 +294,7 @@ fn sharing(body: &Body<'_>, ident: ExprId, used: Usage) -> Sharing {
     match used {
         Usage::Address(pointer) => match usage(ast, tree, pointer) {
             Usage::Argument { call, .. } => by(call),
+            Usage::Returned(_) | Usage::Element { .. } => Sharing::Seen,
             _ => Sharing::Unseen,
         },
         Usage::Method { call, .. } => match body.callee(call) {
@@ -302,7 +303,7 @@ fn sharing(body: &Body<'_>, ident: ExprId, used: Usage) -> Sharing {
         },
         _ if !is_pointer => Sharing::None,
         Usage::Measure | Usage::Compare | Usage::Returned(_) => Sharing::None,
-        Usage::Element { .. } => Sharing::Seen,
+        Usage::Element { .. } | Usage::MethodValue => Sharing::Seen,
         Usage::Argument { call, .. } => by(call),
         _ => Sharing::Unseen,
     }
