@@ -10,63 +10,21 @@ use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, VarId};
 use gostray_golang::{Name, Token};
 use rustc_hash::FxHashMap;
 
+mod options;
+mod sharing;
+mod value;
+
+use crate::actor::loop_around;
 use crate::path::Atom;
-use crate::program::{Body, Callee, Cell, Parent, Usage, What, parameters, usage};
+use crate::program::{Body, BodyId, Callee, Cell, Origin, Parent, Usage, What, parameters, usage};
+use sharing::{Sharing, sharing};
+use value::{Function, Value, compare};
 
 /// So many calls and variables deep a value is looked for.
 const MAX_DEPTH: u32 = 6;
 
-/// A value, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Value {
-    Unknown,
-    /// The zero value of its type: `nil`, `0`, `false`, `""`.
-    Zero,
-    /// An integer other than zero.
-    Integer(i128),
-    /// Another value than zero: `true`, a function, `"x"`.
-    Other,
-    /// A struct, or a pointer to one: the fields that are set, of which the others are zero.
-    Struct {
-        fields: FxHashMap<Name, Value>,
-        /// Others have it, too, and may set a field.
-        is_shared: bool,
-    },
-}
-
-impl Value {
-    fn of(integer: i128) -> Self {
-        if integer == 0 { Self::Zero } else { Self::Integer(integer) }
-    }
-
-    fn says(truth: bool) -> Self {
-        if truth { Self::Other } else { Self::Zero }
-    }
-
-    fn empty() -> Self {
-        Self::Struct { fields: FxHashMap::default(), is_shared: false }
-    }
-
-    fn integer(&self) -> Option<i128> {
-        match self {
-            Self::Zero => Some(0),
-            Self::Integer(integer) => Some(*integer),
-            _ => None,
-        }
-    }
-
-    /// Of a condition: does it hold?
-    fn holds(&self) -> Option<bool> {
-        match self {
-            Self::Zero => Some(false),
-            Self::Other => Some(true),
-            _ => None,
-        }
-    }
-}
-
 /// What is known of the parameters of a function, its receiver among them, by their names where they are declared.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Given {
     parameters: FxHashMap<ExprId, Value>,
 }
@@ -104,9 +62,9 @@ impl Given {
             .zip(&arguments)
             .filter_map(|(name, argument)| Some(((*name)?, self.value(body, *argument, depth))))
             .collect();
-        // Nothing for `options ...Option`.
-        if is_variadic && !is_spread && arguments.len() == fixed {
-            given.extend(names.last().copied().flatten().map(|name| (name, Value::Zero)));
+        if is_variadic && let Some(Some(name)) = names.last() {
+            let rest = arguments.get(fixed..).unwrap_or_default();
+            given.push((*name, self.rest(body, rest, is_spread, depth)));
         }
         if let Some(receiver) = body.receiver(call)
             && let Some(name) = callee.declaration().and_then(|function| receiver_of(callee, function))
@@ -114,6 +72,23 @@ impl Given {
             given.push((name, self.value(body, receiver, depth)));
         }
         Self { parameters: given.into_iter().filter(|(_, value)| *value != Value::Unknown).collect() }
+    }
+
+    /// What is given for `options ...Option`.
+    fn rest(&self, body: &Body<'_>, arguments: &[ExprId], is_spread: bool, depth: u32) -> Value {
+        if let [all] = arguments
+            && is_spread
+        {
+            return self.value(body, *all, depth);
+        }
+        let mut all = Vec::new();
+        for argument in arguments {
+            match self.value(body, *argument, depth) {
+                Value::Functions(functions) => all.extend(functions),
+                _ => return Value::Unknown,
+            }
+        }
+        if all.is_empty() { Value::Zero } else { Value::Functions(all) }
     }
 
     fn value(&self, body: &Body<'_>, expr: ExprId, depth: u32) -> Value {
@@ -128,15 +103,27 @@ impl Given {
                 Some(Object::Nil) => Value::Zero,
                 Some(Object::Const) if name == "true" || name == "false" => Value::says(name == "true"),
                 Some(Object::Var(VarId::Local { .. })) => self.variable(body, expr, depth + 1),
-                Some(Object::Func(_)) => Value::Other,
+                Some(Object::Func(function)) => match body.program.body_of(*function) {
+                    Some(of) => Value::Functions(vec![Function { body: of.id, given: Self::default() }]),
+                    None => Value::Other,
+                },
                 _ => integer(body, expr),
             },
             ExprKind::Literal(LiteralKind::String) => Value::says(body.text_of(expr).len() > 2),
-            ExprKind::Func { .. } => Value::Other,
+            ExprKind::Func { .. } => match body.tree.closure(expr) {
+                Some(at) => {
+                    let body = BodyId { file: body.id.file, at };
+                    Value::Functions(vec![Function { body, given: self.clone() }])
+                }
+                None => Value::Other,
+            },
             ExprKind::Composite { .. } => self.literal(body, expr, depth + 1),
             ExprKind::Unary { operator: Token::And, x } => match value(x) {
                 Value::Zero => Value::empty(),
-                Value::Struct { fields, .. } => Value::Struct { fields, is_shared: true },
+                Value::Struct { fields, is_shared } => {
+                    let is_literal = matches!(ast[ast.unparen(x)].kind, ExprKind::Composite { .. });
+                    Value::Struct { fields, is_shared: is_shared || !is_literal }
+                }
                 _ => Value::Unknown,
             },
             ExprKind::Star(x) => value(x),
@@ -188,21 +175,31 @@ impl Given {
         let uses = tree.uses.get(&Cell::Var(variable)).filter(|_| file == body.id.file);
         let mut held = None;
         let mut is_pointed_to = false;
-        let mut set: Vec<(Name, ExprId, Option<ExprId>)> = Vec::new();
-        for expr in uses.into_iter().flatten().filter(|expr| **expr != mention) {
+        let mut set: Vec<Set> = Vec::new();
+        // What comes later changes nothing, unless it comes round again.
+        let is_later = |expr: ExprId| {
+            tree.owner(expr) == Some(body.id.at)
+                && !is_before(body, expr, mention)
+                && loop_around(body, mention).is_none()
+        };
+        for expr in uses.into_iter().flatten().filter(|expr| **expr != mention && !is_later(**expr)) {
             let found = match usage(ast, tree, *expr) {
                 Usage::Declared => self.declared(body, *expr),
                 Usage::Gets(Some(got)) => self.value(body, got, depth),
                 Usage::Gets(None) => Value::Unknown,
                 Usage::Base(outer) => {
-                    set.extend(is_set(body, outer).map(|(name, value)| (name, outer, value)));
+                    set.extend(is_set(body, outer).map(|(name, value)| {
+                        let value = value.map_or(Value::Unknown, |value| self.value(body, value, depth));
+                        Set { name, value, at: outer }
+                    }));
                     continue;
                 }
                 used => {
-                    match sharing(body, ident, used) {
-                        Sharing::None => {}
-                        Sharing::Seen => is_pointed_to = true,
-                        Sharing::Unseen => return Value::Unknown,
+                    match (self.options(body, used, depth), sharing(body, ident, used)) {
+                        (Some(options), _) => set.extend(options),
+                        (None, Sharing::None) => {}
+                        (None, Sharing::Seen) => is_pointed_to = true,
+                        (None, Sharing::Unseen) => return Value::Unknown,
                     }
                     continue;
                 }
@@ -214,10 +211,9 @@ impl Given {
         let mut held = held.unwrap_or(Value::Unknown);
         if let Value::Struct { fields, is_shared } = &mut held {
             *is_shared |= is_pointed_to;
-            for (name, target, value) in set {
-                let value = value.map_or(Value::Unknown, |value| self.value(body, value, depth));
+            for Set { name, value, at } in set {
                 let before = fields.get(&name).unwrap_or(&Value::Zero);
-                let is_certain = is_before(body, target, mention) && is_beside(body, ident, target);
+                let is_certain = is_before(body, at, mention) && is_beside(body, ident, at);
                 let value = if is_certain || *before == value { value } else { Value::Unknown };
                 fields.insert(name, value);
             }
@@ -275,40 +271,6 @@ impl Given {
     }
 }
 
-/// Who else may change what a variable holds.
-enum Sharing {
-    None,
-    /// Functions that are declared, of the package of the type if of any.
-    Seen,
-    Unseen,
-}
-
-/// Who else may change what a variable holds because of a use of it.
-fn sharing(body: &Body<'_>, ident: ExprId, used: Usage) -> Sharing {
-    let (ast, tree) = (body.ast(), &body.tree);
-    let by = |call| match body.callee(call) {
-        Callee::Func(_) => Sharing::Seen,
-        _ => Sharing::Unseen,
-    };
-    let is_pointer = matches!(tree.types.ty(ident), Type::Pointer(_));
-    match used {
-        Usage::Address(pointer) => match usage(ast, tree, pointer) {
-            Usage::Argument { call, .. } => by(call),
-            Usage::Returned(_) | Usage::Element { .. } => Sharing::Seen,
-            _ => Sharing::Unseen,
-        },
-        Usage::Method { call, .. } => match body.callee(call) {
-            Callee::Func(method) if !is_pointer && !is_of_pointer(body, method) => Sharing::None,
-            _ => by(call),
-        },
-        _ if !is_pointer => Sharing::None,
-        Usage::Measure | Usage::Compare | Usage::Returned(_) => Sharing::None,
-        Usage::Element { .. } | Usage::MethodValue => Sharing::Seen,
-        Usage::Argument { call, .. } => by(call),
-        _ => Sharing::Unseen,
-    }
-}
-
 fn integer(body: &Body<'_>, expr: ExprId) -> Value {
     let integer = body.program.world.integer(&body.tree.types, body.id.file, expr);
     integer.map_or(Value::Unknown, Value::of)
@@ -324,14 +286,44 @@ fn field(body: &Body<'_>, selector: ExprId, of: Value, name: Name) -> Value {
     }
 }
 
-/// Does the package of a field set it anywhere but in literals, tests apart?
+/// Does the package of a field set it anywhere but in literals and options, tests apart?
 fn is_set_elsewhere(body: &Body<'_>, selector: ExprId) -> bool {
     let program = body.program;
     let Some(cell) = body.cell(selector) else { return true };
     program.uses(cell).into_iter().any(|(file, expr)| {
+        let tree = program.tree(file);
+        let is_option = || {
+            let owner = tree.owner(expr).map(|at| program.body(BodyId { file, at }));
+            owner.is_some_and(|owner| is_of_parameter(&owner, expr))
+        };
         !program.source(file).is_test
-            && matches!(usage(program.ast(file), &program.tree(file), expr), Usage::Gets(_) | Usage::Address(_))
+            && matches!(usage(program.ast(file), &tree, expr), Usage::Gets(_) | Usage::Address(_))
+            && !is_option()
     })
+}
+
+/// Is it a field of the parameter of a closure: `func(o *options) { o.every = every }`? That is set where an option is given.
+fn is_of_parameter(closure: &Body<'_>, field: ExprId) -> bool {
+    let (ast, tree) = (closure.ast(), &closure.tree);
+    let Origin::Closure(_) = closure.function().origin else { return false };
+    let selector = match tree.directly_around(field) {
+        Parent::Expr(outer) => outer,
+        _ => field,
+    };
+    let of = [field, selector].into_iter().find_map(|expr| match ast[expr].kind {
+        ExprKind::Selector { x, .. } => tree.types.variable(ast.unparen(x)),
+        _ => None,
+    });
+    let Some(VarId::Local { ident, .. }) = of else { return false };
+    parameters(ast, closure.function().signature).contains(&Some(ident))
+}
+
+/// A field that is set.
+struct Set {
+    name: Name,
+    value: Value,
+    /// Where: an expression of the statement that does it.
+    at: ExprId,
 }
 
 /// `x.f = value`, where `x.f` stands: the field, and its value if that is known.
@@ -364,61 +356,12 @@ fn is_beside(body: &Body<'_>, ident: ExprId, target: ExprId) -> bool {
     block.is_some() && block == block_of(target)
 }
 
-/// `nil` and what is not are known to differ; a struct is only compared with that.
-fn compare(
-    body: &Body<'_>,
-    operator: Token,
-    (left, x): (ExprId, &Value),
-    (right, y): (ExprId, &Value),
-) -> Option<bool> {
-    let is_nil = |expr| matches!(body.tree.types.objects.get(&body.ast().unparen(expr)), Some(Object::Nil));
-    let equal = || match (x, y) {
-        (Value::Unknown, _) | (_, Value::Unknown) => None,
-        (Value::Zero, Value::Zero) => Some(true),
-        (Value::Struct { .. }, Value::Zero) if is_nil(right) => Some(false),
-        (Value::Zero, Value::Struct { .. }) if is_nil(left) => Some(false),
-        (Value::Zero, Value::Integer(_) | Value::Other) | (Value::Integer(_) | Value::Other, Value::Zero) => {
-            Some(false)
-        }
-        (Value::Integer(x), Value::Integer(y)) => Some(x == y),
-        _ => None,
-    };
-    let integers = || Some((x.integer()?, y.integer()?));
-    match operator {
-        Token::Equal => equal(),
-        Token::NotEqual => equal().map(|equal| !equal),
-        Token::Less => integers().map(|(x, y)| x < y),
-        Token::LessEqual => integers().map(|(x, y)| x <= y),
-        Token::Greater => integers().map(|(x, y)| x > y),
-        Token::GreaterEqual => integers().map(|(x, y)| x >= y),
-        Token::LogicalAnd => match (x.holds(), y.holds()) {
-            (Some(false), _) | (_, Some(false)) => Some(false),
-            (Some(true), Some(true)) => Some(true),
-            _ => None,
-        },
-        Token::LogicalOr => match (x.holds(), y.holds()) {
-            (Some(true), _) | (_, Some(true)) => Some(true),
-            (Some(false), Some(false)) => Some(false),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 /// The name of the receiver of a method.
 fn receiver_of(body: &Body<'_>, method: FuncId) -> Option<ExprId> {
     let ast = body.ast();
     let DeclKind::Func(decl) = ast[method.decl].kind else { return None };
     let field = ast.at(decl.receiver?.fields, 0)?;
     ast.at(ast[field].names, 0)
-}
-
-/// Has a method a pointer for a receiver?
-fn is_of_pointer(body: &Body<'_>, method: FuncId) -> bool {
-    let ast = body.program.ast(method.file);
-    let DeclKind::Func(decl) = ast[method.decl].kind else { return true };
-    let field = decl.receiver.and_then(|receiver| ast.at(receiver.fields, 0));
-    field.is_none_or(|field| matches!(ast[ast.unparen(ast[field].ty)].kind, ExprKind::Star(_)))
 }
 
 fn is_variadic(body: &Body<'_>) -> bool {
