@@ -4,14 +4,22 @@
 use std::sync::Arc;
 
 use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
-use gostray_golang::flow::{BlockId, Edge, Exit, Step};
 use gostray_golang::types::{Object, VarId};
 use gostray_golang::{Name, Span, Token};
 
-use crate::path::{Atom, Watch, Way, search_possible, sides};
-use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, usage};
+use crate::path::{Atom, Way, search_possible};
+use crate::program::{Body, Callee, Cell, Event, Parent, Usage, What, names, targets, usage};
 use crate::starter::is_closer;
 use crate::worker::CLOSERS;
+
+mod asserted;
+mod handed;
+mod open;
+
+pub(crate) use asserted::asserted;
+pub(crate) use handed::reads_only;
+use handed::{leaves, wraps};
+use open::Open;
 
 /// What a function got.
 #[derive(Debug, Clone)]
@@ -353,305 +361,10 @@ impl<'p> Obligation<'p> {
     }
 }
 
-/// Does what a call gives leave the function, or what a method of that gives? The call wraps something that is to be
-/// closed here. What is not clear leaves.
-fn leaves(body: &Body<'_>, wrapper: ExprId) -> bool {
-    let (ast, tree) = (body.ast(), &body.tree);
-    let stays = |value: ExprId| match usage(ast, tree, value) {
-        Usage::Method { call, .. } => !(is_stub(body, wrapper) && gives_away(body, call)),
-        Usage::Argument { call, .. } => reads_only(body, call) && !(wraps(body, call) && leaves(body, call)),
-        Usage::Range(_) | Usage::Compare | Usage::Gets(_) | Usage::Declared => true,
-        _ => false,
-    };
-    match usage(ast, tree, wrapper) {
-        Usage::Becomes(name) => match tree.types.variable(name) {
-            Some(variable @ VarId::Local { .. }) => {
-                !tree.uses.get(&Cell::Var(variable)).into_iter().flatten().all(|name| stays(*name))
-            }
-            _ => true,
-        },
-        _ => !stays(wrapper),
-    }
-}
-
-/// Does the function hand on what a method gives: a stream of a client, for example?
-fn gives_away(body: &Body<'_>, call: ExprId) -> bool {
-    let (ast, tree) = (body.ast(), &body.tree);
-    let first = targets(body, call).and_then(|(left, _)| tree.types.variable(*left.first()?));
-    match first {
-        Some(variable) => tree.uses.get(&Cell::Var(variable)).into_iter().flatten().any(|name| {
-            !matches!(
-                usage(ast, tree, *name),
-                Usage::Method { .. }
-                    | Usage::Base(_)
-                    | Usage::Range(_)
-                    | Usage::Compare
-                    | Usage::Gets(_)
-                    | Usage::Declared
-            )
-        }),
-        None => matches!(usage(ast, tree, call), Usage::Returned(_) | Usage::Sent(_) | Usage::Element { .. }),
-    }
-}
-
-/// Is it a generated client of a connection, which it uses and does not close?
-fn is_stub(body: &Body<'_>, call: ExprId) -> bool {
-    let world = body.program.world;
-    let Callee::Func(function) = body.callee(call) else { return false };
-    names(world, function).is_some_and(|(_, _, name)| name.starts_with("New") && name.ends_with("Client"))
-        && world.signature(function).parameters.first().is_some_and(|ty| {
-            ["ClientConnInterface", "ClientConn"]
-                .iter()
-                .any(|name| crate::program::is_named(world, ty, "google.golang.org/grpc", name))
-        })
-}
-
-/// Does a call give something that goes on using what it got?
-fn wraps(body: &Body<'_>, call: ExprId) -> bool {
-    let Callee::Func(function) = body.callee(call) else { return true };
-    let Some((path, _, name)) = names(body.program.world, function) else { return true };
-    !matches!(
-        (path, name),
-        ("fmt" | "net/http/httputil", _) | ("io" | "io/ioutil", "ReadAll" | "Copy" | "CopyN" | "ReadFull")
-    )
-}
-
-/// Does a call use what it gets without taking it over?
-pub(crate) fn reads_only(body: &Body<'_>, call: ExprId) -> bool {
-    let Callee::Func(function) = body.callee(call) else { return false };
-    let Some((path, _, name)) = names(body.program.world, function) else { return false };
-    is_stub(body, call)
-        || matches!(
-            (path, name),
-            ("io", "ReadAll" | "Copy" | "CopyN" | "LimitReader" | "ReadFull")
-                | ("io/ioutil", "ReadAll")
-                | ("encoding/json" | "encoding/xml", "NewDecoder")
-                | ("bufio", "NewReader" | "NewScanner")
-                | ("fmt", _)
-                | ("net/http/httputil", "DumpResponse")
-        )
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     /// It is still to be given back.
     Kept,
     /// It was given back, or is somebody else's.
     Gone,
-}
-
-struct Open<'o, 'p> {
-    of: &'o Obligation<'p>,
-}
-
-/// Is it there, and to be given back?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Held {
-    /// Not yet.
-    No,
-    /// It is, unless the error that came with it says that there is none.
-    WithError,
-    /// It is; the variable of that error holds another one by now.
-    Alone,
-}
-
-impl Watch for Open<'_, '_> {
-    type State = Held;
-
-    fn start(&self) -> Held {
-        Held::No
-    }
-
-    fn event(&self, state: Held, event: &Event) -> Option<Held> {
-        if let What::Call { call } = event.what
-            && call == self.of.call
-        {
-            return Some(Held::WithError);
-        }
-        if state == Held::No {
-            return (!self.of.is_foreseen(event)).then_some(state);
-        }
-        if let What::Assign { name } = event.what {
-            // The declaration itself comes after the call.
-            if name == self.of.ident {
-                return Some(state);
-            }
-            let variable = self.of.body.tree.types.variable(name);
-            if variable.is_some() && variable == self.of.error && !self.of.comes_with(name) {
-                return Some(Held::Alone);
-            }
-        }
-        if state == Held::WithError
-            && let What::Call { call } = event.what
-            && self.of.is_said_to_fail(call)
-        {
-            return None;
-        }
-        match self.of.fate(event) {
-            Fate::Kept if !self.of.is_used_up(event) => Some(state),
-            _ => None,
-        }
-    }
-
-    fn edge(&self, state: Held, from: BlockId, edge: Edge) -> Option<Held> {
-        let body = &self.of.body;
-        let flow = body.flow();
-        let holds = match (edge, flow.graph.block(from).steps.last()) {
-            (Edge::True, Some(Step::Expr(condition))) => Some((*condition, true)),
-            (Edge::False, Some(Step::Expr(condition))) => Some((*condition, false)),
-            _ => None,
-        };
-        // `resp == nil || err != nil`: nothing is there on either side.
-        let is_gone = holds.is_some_and(|(condition, holds)| {
-            sides(body, condition, holds)
-                .iter()
-                .all(|side| side.iter().any(|(atom, holds)| self.fact(state, atom, *holds).is_none()))
-        });
-        (!is_gone && !self.chooses_no_body(edge)).then_some(state)
-    }
-
-    fn fact(&self, state: Held, atom: &Atom, holds: bool) -> Option<Held> {
-        if state == Held::No {
-            return Some(state);
-        }
-        // `for rows.Next()`: when there are no more, they are closed.
-        if let ExprKind::Call { .. } = self.of.body.ast()[atom.expr].kind
-            && !holds
-            && let Some(receiver) = self.of.body.receiver(atom.expr)
-            && self.of.body.tree.types.variable(receiver) == Some(self.of.variable)
-            && self.of.body.text_of(atom.expr).ends_with(".Next()")
-        {
-            return None;
-        }
-        if state == Held::WithError && self.of.says_error(atom, holds) {
-            return None;
-        }
-        if let ExprKind::Binary { operator: Token::Equal | Token::NotEqual, x, y } = self.of.body.ast()[atom.expr].kind
-            && holds
-            && self.of.has_no_body(x, y)
-        {
-            return None;
-        }
-        let Some(compared) = atom.compared_to_nil(&self.of.body) else { return Some(state) };
-        let body = &self.of.body;
-        let variable = body.tree.types.variable(compared);
-        // `resp.Body == nil`
-        if let ExprKind::Selector { x, .. } = body.ast()[compared].kind
-            && holds
-            && body.tree.types.variable(x) == Some(self.of.variable)
-        {
-            return None;
-        }
-        // An error: there is nothing to give back. Or it is nil itself.
-        let is_its_error = state == Held::WithError && variable.is_some() && variable == self.of.error;
-        if is_its_error && !holds || variable == Some(self.of.variable) && holds {
-            return None;
-        }
-        Some(state)
-    }
-
-    fn is_found(&self, state: &Held, exit: Exit) -> bool {
-        *state != Held::No && exit == Exit::Return && !self.of.body.is_main()
-    }
-
-    fn is_found_before(&self, state: &Held, event: &Event) -> bool {
-        // Another one takes its place.
-        let is_lost = match event.what {
-            What::Assign { name } => {
-                matches!(self.of.release, Release::Use)
-                    && name != self.of.ident
-                    && self.of.body.tree.types.variable(name) == Some(self.of.variable)
-            }
-            _ => false,
-        };
-        *state != Held::No && is_lost
-    }
-}
-
-impl Open<'_, '_> {
-    /// Is it the clause of a `switch` for a status that has no body?
-    fn chooses_no_body(&self, edge: Edge) -> bool {
-        let (body, ast) = (&self.of.body, self.of.body.ast());
-        let Edge::Clause(clause) = edge else { return false };
-        let StmtKind::Case { values, .. } = ast[clause].kind else { return false };
-        let mut at = body.tree.around_stmt(clause);
-        let tag = loop {
-            match at {
-                Parent::Stmt(stmt) => match ast[stmt].kind {
-                    StmtKind::Switch { tag: Some(tag), .. } => break tag,
-                    StmtKind::Block(_) => at = body.tree.around_stmt(stmt),
-                    _ => return false,
-                },
-                _ => return false,
-            }
-        };
-        !values.is_empty() && ast.list(values).all(|value| self.of.has_no_body(tag, value))
-    }
-}
-
-/// What is asserted by a call of testify, and of what: `assert.NoError(t, err)`.
-pub(crate) fn asserted(body: &Body<'_>, call: ExprId) -> Option<(&'static str, Vec<ExprId>)> {
-    let ExprKind::Call { .. } = body.ast()[call].kind else { return None };
-    let (path, name) = match body.callee(call) {
-        Callee::Func(function) => names(body.program.world, function).map(|(path, _, name)| (path, name)),
-        _ => missing(body, call),
-    }?;
-    path.starts_with("github.com/stretchr/testify/").then(|| (name, body.arguments(call)))
-}
-
-/// What a call calls of a package that is imported and not on this machine: the path, and the name.
-fn missing(body: &Body<'_>, call: ExprId) -> Option<(&'static str, &'static str)> {
-    let ast = body.ast();
-    let ExprKind::Call { function, .. } = ast[call].kind else { return None };
-    let ExprKind::Selector { x, selected } = ast[ast.unparen(function)].kind else { return None };
-    if !matches!(body.tree.types.objects.get(&x), Some(Object::Package(None))) {
-        return None;
-    }
-    let package = ast.name(x)?;
-    let import = body.source.imports.iter().find(|import| match import.name {
-        Some(name) => name == package,
-        None => import.path.as_str().rsplit('/').next() == Some(package.as_str()),
-    })?;
-    Some((import.path.as_str(), ast.name(selected)?.as_str()))
-}
-
-/// What a call's results are assigned to, and whether they are declared by it.
-pub(crate) fn targets(body: &Body<'_>, call: ExprId) -> Option<(Vec<ExprId>, bool)> {
-    let ast = body.ast();
-    match body.tree.around(ast, call) {
-        Parent::Stmt(stmt) => match ast[stmt].kind {
-            StmtKind::Assign { left, right, operator } if right.len() == 1 => {
-                Some((ast.list(left).collect(), operator == gostray_golang::Token::Define))
-            }
-            _ => None,
-        },
-        Parent::Spec(spec) => match ast[spec].kind {
-            gostray_golang::ast::SpecKind::Value { names, values, .. } if values.len() == 1 => {
-                Some((ast.list(names).collect(), true))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The calls of a function to declared functions, with the names of what they call.
-pub(crate) type Named = (ExprId, (&'static str, Option<&'static str>, &'static str));
-
-/// The calls that a function makes of declared functions.
-pub(crate) fn calls(body: &Body<'_>) -> Vec<Named> {
-    let flow = body.flow();
-    let mut found: Vec<Named> = Vec::new();
-    for (_, event) in flow.all() {
-        let What::Call { call } = event.what else { continue };
-        if found.iter().any(|(own, _)| *own == call) {
-            continue;
-        }
-        if let Callee::Func(function) = body.callee(call)
-            && let Some(names) = names(body.program.world, function)
-        {
-            found.push((call, names));
-        }
-    }
-    found
 }

@@ -9,11 +9,11 @@ use gostray_golang::types::{Builtin, FuncId, Selected, Type, TypeDecl, VarId};
 
 use crate::actor::spawns;
 use crate::given::Given;
-use crate::obligation::{calls, reads_only, targets};
+use crate::obligation::reads_only;
 use crate::path::{Atom, Watch, search};
 use crate::program::{
-    Body, Callee, Cell, Event, Known, Parent, Program, Starter, Usage, What, is_named, names, parameters, saw, seeing,
-    usage,
+    Body, Callee, Cell, Event, Known, Parent, Program, Starter, Usage, What, calls, is_named, names, parameters, saw,
+    seeing, targets, usage,
 };
 use crate::worker::{CLOSERS, is_of_time};
 

@@ -10,9 +10,12 @@ use crate::channel::story::{Act, Deed, Goroutine, Story};
 use crate::path::{Watch, Way, is_open, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, What};
 
+mod counted;
 mod given;
+mod others;
 mod receivers;
 mod senders;
+mod shape;
 
 pub(crate) use receivers::stranded_receivers;
 pub(crate) use senders::stranded_senders;

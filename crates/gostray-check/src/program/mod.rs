@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tree` | a file from the inside outwards: what is around an expression, where names are used |
 //! | `usage` | what is done with a value where it is mentioned |
+//! | `calls` | the calls that a function makes, and what becomes of their results |
 //! | `events` | what a function does, step by step |
 //! | `known` | functions of the standard library that mean something |
 //! | `sight` | which folders were looked into for something |
@@ -11,6 +12,7 @@
 //!
 //! Everything is found when a rule asks for it, and kept.
 
+mod calls;
 mod events;
 mod known;
 mod sight;
@@ -27,6 +29,7 @@ use gostray_golang::package::{FileId, Package, PackageId, SourceFile, World};
 use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, TypeDecl, VarId};
 use rustc_hash::FxHashMap;
 
+pub(crate) use calls::{calls, targets};
 pub(crate) use events::{Event, Flow, What};
 pub(crate) use known::{Known, is_named, names};
 pub(crate) use sight::{Sight, saw, seeing};

@@ -3,15 +3,18 @@
 use gostray_golang::Token;
 use gostray_golang::ast::{ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::flow::{BlockId, Edge, Exit};
-use gostray_golang::types::{Builtin, Object, VarId};
+use gostray_golang::types::VarId;
 
+use super::counted::{always_sends, is_counted, leaves_by_counting, leaves_by_nil};
 use super::given::given;
-use super::{Left, Passes, Shape, Stranded, Supply, comes_openly, head, starts};
+use super::others::{joins, served};
+use super::shape::shape;
+use super::{Left, Shape, Stranded, Supply, comes_openly, head, starts};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
 use crate::path::{Atom, Watch, Way, is_cut_short, is_open, search, search_possible};
-use crate::program::{Body, Callee, Cell, Event, Known, Usage, What, parameters, usage};
+use crate::program::{Body, Cell, Event, Known, Usage, What, usage};
 
 struct Senders<'s, 'p> {
     supply: Supply<'s, 'p>,
@@ -363,156 +366,6 @@ fn is_sent_when_equal(body: &Body<'_>, deed: &Deed, around: StmtId) -> bool {
     }
 }
 
-/// The other channels that a goroutine sends on or closes; or only those that it closes at its end, when it has left its loops.
-fn fed(story: &Story<'_>, goroutine: &Goroutine, by_end: bool) -> Vec<Cell> {
-    let program = story.owner.program;
-    let mut fed: Vec<Cell> = Vec::new();
-    let root = program.body(goroutine.root());
-    let (spawner, call) = goroutine.spawn();
-    let spawner = program.body(spawner);
-    // What the goroutine gets as a parameter its owner knows by another name.
-    let is_called = crate::actor::callee_body(&spawner, call) == Some(root.id);
-    let names = parameters(root.ast(), root.function().signature).into_iter().filter(|_| is_called);
-    let given: Vec<(Option<Cell>, Option<Cell>)> = names
-        .zip(spawner.arguments(call))
-        .map(|(name, argument)| (name.and_then(|name| root.cell(name)), spawner.cell(argument)))
-        .collect();
-    let of_owner = |cell: Cell| {
-        let own = given.iter().find(|(inner, _)| *inner == Some(cell));
-        own.and_then(|(_, outer)| *outer).unwrap_or(cell)
-    };
-    for body in root.family() {
-        for (_, event) in body.flow().all() {
-            let channel = match event.what {
-                What::Send { channel } | What::Close { channel } if !by_end => Some(channel),
-                What::Close { channel } if body.id == root.id && loop_around(&body, channel).is_none() => Some(channel),
-                What::Deferred { call } if !by_end || body.id == root.id && is_close(&body, call) => {
-                    body.arguments(call).first().copied()
-                }
-                _ => None,
-            };
-            fed.extend(channel.and_then(|channel| body.cell(channel)).map(of_owner));
-        }
-    }
-    let cell = |deed: &Deed| program.body(deed.operation.body).cell(deed.operation.expr);
-    let own: Vec<Cell> = story.deeds.iter().filter_map(cell).collect();
-    fed.retain(|cell| !own.contains(cell));
-    fed
-}
-
-fn is_close(body: &Body<'_>, call: ExprId) -> bool {
-    matches!(body.callee(call), Callee::Builtin(Builtin::Close))
-}
-
-/// Does the owner wait on the way for something else that the goroutine gives? If the goroutine is stuck, so is the owner.
-fn joins(story: &Story<'_>, goroutine: &Goroutine, way: &Way) -> bool {
-    let (owner, fed) = (&story.owner, fed(story, goroutine, false));
-    let flow = owner.flow();
-    let blocks = way.edges.iter().map(|(block, _)| *block).chain([way.last]);
-    blocks.flat_map(|block| &flow.events[block.index()]).any(|event| match event.what {
-        What::Receive { channel } => {
-            event.select.is_none() && owner.cell(channel).is_some_and(|cell| fed.contains(&cell))
-        }
-        _ => false,
-    })
-}
-
-/// The cases that receive from a channel which the goroutine sends on or closes, too: where one of them was
-/// chosen, the goroutine did that, and not what would leave it waiting.
-fn served(story: &Story<'_>, goroutine: &Goroutine, by_end: bool) -> Vec<StmtId> {
-    let owner = &story.owner;
-    let ast = owner.ast();
-    let fed = fed(story, goroutine, by_end);
-    let mut clauses = Vec::new();
-    for (_, event) in owner.flow().all() {
-        let What::Receive { channel } = event.what else { continue };
-        let is_fed = owner.cell(channel).is_some_and(|cell| fed.contains(&cell));
-        if event.select.is_none() || !is_fed {
-            continue;
-        }
-        // Up to the clause that it is the case of.
-        let mut at = owner.tree.directly_around(channel);
-        while let crate::program::Parent::Expr(outer) = at {
-            at = owner.tree.directly_around(outer);
-        }
-        if let crate::program::Parent::Stmt(comm) = at
-            && let crate::program::Parent::Stmt(clause) = owner.tree.around_stmt(comm)
-            && matches!(ast[clause].kind, StmtKind::Comm { .. })
-        {
-            clauses.push(clause);
-        }
-    }
-    clauses
-}
-
-/// Does the last condition ask for a variable that counts?
-fn leaves_by_counting(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
-    let Some(condition) = condition else { return false };
-    let (ast, tree) = (owner.ast(), &owner.tree);
-    let mut counts = false;
-    ast.walk(gostray_golang::ast::Node::Expr(condition), 0, &mut |node, _| {
-        if let gostray_golang::ast::Node::Expr(expr) = node
-            && let Some(variable) = tree.types.variable(expr)
-        {
-            let uses = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
-            counts |= uses.copied().any(|mention| match tree.around(ast, mention) {
-                crate::program::Parent::Stmt(stmt) => match ast[stmt].kind {
-                    StmtKind::IncDec { .. } => true,
-                    StmtKind::Assign { operator, .. } => {
-                        matches!(operator, gostray_golang::Token::AddAssign | gostray_golang::Token::SubAssign)
-                    }
-                    _ => false,
-                },
-                _ => false,
-            });
-        }
-        gostray_golang::ast::Walk::Into
-    });
-    counts
-}
-
-/// Does each goroutine send, and once, whatever happens to it? Where there is room, those count that send.
-fn always_sends(story: &Story<'_>) -> bool {
-    story.goroutines.iter().filter(|goroutine| story.most(goroutine, Act::Send) > 0).all(|goroutine| {
-        let root = story.owner.program.body(goroutine.root());
-        let sends = || story.of_goroutine(goroutine, Act::Send);
-        let channels: Vec<ExprId> = sends().map(|deed| deed.operation.expr).collect();
-        sends().all(|deed| deed.operation.body == root.id)
-            && search(&root, &Passes { body: &root, channels: &channels }).is_none()
-    })
-}
-
-/// Does the last condition ask whether something that is no error is nil? That may never be so.
-fn leaves_by_nil(owner: &Body<'_>, condition: Option<ExprId>) -> bool {
-    let (ast, types) = (owner.ast(), &owner.tree.types);
-    let Some(condition) = condition.map(|condition| ast.unparen(condition)) else { return false };
-    let ExprKind::Binary { operator: Token::Equal, x, y } = ast[condition].kind else { return false };
-    let is_nil = |expr: ExprId| matches!(types.objects.get(&ast.unparen(expr)), Some(Object::Nil));
-    let asked = match (is_nil(x), is_nil(y)) {
-        (false, true) => x,
-        (true, false) => y,
-        _ => return false,
-    };
-    !matches!(types.ty(asked).display(owner.program.world).to_string().as_str(), "error")
-}
-
-/// Is it known how often the goroutines send? Not where they are started in loops of what is called, or send
-/// in what they call only under a condition.
-fn is_counted(story: &Story<'_>) -> bool {
-    let program = story.owner.program;
-    story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).all(|goroutine| {
-        let is_nested = goroutine.is_many && loop_around(&story.owner, goroutine.call()).is_none();
-        let is_called_often = story.most(goroutine, Act::Send) > 1
-            && story.of_goroutine(goroutine, Act::Send).any(|deed| {
-                deed.links.len() > goroutine.links.len() && {
-                    let inner = program.body(deed.operation.body);
-                    search(&inner, &Passes { body: &inner, channels: &[deed.operation.expr] }).is_some()
-                }
-            });
-        !is_nested && !is_called_often
-    })
-}
-
 /// The most that is sent on a way, and whether anything is received.
 fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
     let story = watch.supply.story;
@@ -532,7 +385,7 @@ fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
         let spawned = loop_around(owner, goroutine.call());
         goroutine.is_many
             && story.most(goroutine, Act::Send) > 0
-            && spawned.is_none_or(|stmt| !is_counted_loop(owner, stmt))
+            && spawned.is_none_or(|stmt| !crate::path::is_counted(owner, stmt))
     });
     let most_sent = most(owner, &|event| watch.supply.effect(event).sends, &[]);
     let is_looped = story.goroutines.iter().any(|goroutine| goroutine.is_many);
@@ -546,64 +399,6 @@ fn along(watch: &Senders<'_, '_>, way: &Way) -> (u8, bool) {
         },
         has_received,
     )
-}
-
-/// Is it known how often a loop runs?
-fn is_counted_loop(owner: &Body<'_>, stmt: StmtId) -> bool {
-    crate::path::is_counted(owner, stmt)
-}
-
-fn shape(story: &Story<'_>, goroutine: &Goroutine, way: &Way, has_received: bool) -> Shape {
-    let owner = &story.owner;
-    let ast = owner.ast();
-    let senders = story.goroutines.iter().filter(|g| story.most(g, Act::Send) > 0).count();
-    let per_goroutine = story.most(goroutine, Act::Send);
-    let is_several = senders > 1 || goroutine.is_many;
-    let is_looped =
-        story.own(Act::Receive).any(|deed| deed.links.is_empty() && loop_around(owner, deed.operation.expr).is_some())
-            || story.own(Act::Range).next().is_some();
-    // The last choice of a `select` that could have received.
-    let gave_up = way.edges.iter().rev().find_map(|(_, edge)| match edge {
-        Edge::Clause(clause) => match ast[*clause].kind {
-            StmtKind::Comm { .. } => Some(*clause),
-            _ => None,
-        },
-        _ => None,
-    });
-    let gave_up = gave_up.is_some_and(|clause| gives_up(story, clause));
-    match () {
-        () if per_goroutine >= MANY => Shape::StuckProducer,
-        () if !has_received && gave_up => Shape::GivesUp,
-        () if per_goroutine > 1 => Shape::MoreThanReceived,
-        () if is_several && gave_up && is_looped => Shape::PartialCollect,
-        () if is_several && is_looped && has_received => Shape::PartialCollect,
-        () if is_several && has_received => Shape::FirstWins,
-        () if !has_received => Shape::EarlyReturn,
-        () => Shape::MoreThanReceived,
-    }
-}
-
-/// Was another case chosen than the one that receives from the channel?
-fn gives_up(story: &Story<'_>, clause: StmtId) -> bool {
-    let owner = &story.owner;
-    let select = |stmt: StmtId| match owner.tree.around_stmt(stmt) {
-        crate::program::Parent::Stmt(block) => Some(block),
-        _ => None,
-    };
-    let block = select(clause);
-    // What is received in what the owner calls stands in other trees.
-    story.own(Act::Receive).filter(|deed| deed.operation.body == owner.id).any(|deed| {
-        let crate::program::Usage::Receive(receive) = deed.operation.usage else { return false };
-        let mut at = owner.tree.directly_around(receive);
-        while let crate::program::Parent::Expr(outer) = at {
-            at = owner.tree.directly_around(outer);
-        }
-        let crate::program::Parent::Stmt(comm) = at else { return false };
-        match owner.tree.around_stmt(comm) {
-            crate::program::Parent::Stmt(own) => own != clause && select(own) == block,
-            _ => false,
-        }
-    })
 }
 
 fn no_receiver<'s, 'p>(

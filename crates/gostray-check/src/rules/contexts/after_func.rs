@@ -33,8 +33,7 @@
 use gostray_golang::ast::StmtKind;
 
 use crate::finding::{Edit, Finding, Fix, Safety, Tier};
-use crate::obligation::{calls, targets};
-use crate::program::{Body, Parent};
+use crate::program::{Body, Parent, calls, targets};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {

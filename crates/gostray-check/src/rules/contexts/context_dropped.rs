@@ -75,7 +75,7 @@ fn unlimited(body: &Body<'_>, expr: ExprId, depth: u32) -> Option<ExprId> {
     let mut call = None;
     for (_, event) in body.flow().all() {
         if let What::Call { call: own } = event.what
-            && let Some((left, _)) = crate::obligation::targets(body, own)
+            && let Some((left, _)) = crate::program::targets(body, own)
             && left.first() == Some(&ident)
         {
             call = Some(own);

@@ -30,8 +30,8 @@
 
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::obligation::{Obligation, Release, calls, targets};
-use crate::program::Body;
+use crate::obligation::{Obligation, Release};
+use crate::program::{Body, calls, targets};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {

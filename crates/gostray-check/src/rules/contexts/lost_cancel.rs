@@ -44,9 +44,9 @@ use gostray_golang::types::VarId;
 use crate::actor::{loop_around, spawns};
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::obligation::{Obligation, Release, calls, targets};
+use crate::obligation::{Obligation, Release};
 use crate::path::{Watch, is_endless, search};
-use crate::program::{Body, Cell, Event, Usage, What, parameters, usage};
+use crate::program::{Body, Cell, Event, Usage, What, calls, parameters, targets, usage};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {

@@ -31,8 +31,7 @@
 use gostray_golang::ast::ExprId;
 
 use crate::finding::{Edit, Finding, Fix, Safety, Tier};
-use crate::obligation::calls;
-use crate::program::Body;
+use crate::program::{Body, calls};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {

@@ -43,8 +43,8 @@ use gostray_golang::types::Object;
 
 use crate::channel::{insert_after, statement};
 use crate::finding::{Finding, Fix, Safety, Tier};
-use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Parent};
+use crate::obligation::{Obligation, Release};
+use crate::program::{Body, Parent, calls};
 use crate::rules::resources::ends::{has_time_limit, is_ended_by_context};
 use crate::rules::{Check, Rule, finding, step};
 

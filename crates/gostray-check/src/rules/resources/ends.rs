@@ -4,8 +4,7 @@ use gostray_golang::ast::{Ast, ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::types::VarId;
 
 use crate::actor::spawns;
-use crate::obligation::targets;
-use crate::program::{Body, BodyId, Callee, Cell, Parent, Usage, What, is_named, names, usage};
+use crate::program::{Body, BodyId, Callee, Cell, Parent, Usage, What, is_named, names, targets, usage};
 
 /// Is a call given a context that ends soon after the function, or a request with such a one?
 pub(super) fn is_ended_by_context(body: &Body<'_>, call: ExprId) -> bool {

@@ -40,8 +40,8 @@ use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::types::{Type, VarId};
 
 use crate::finding::{Finding, Tier};
-use crate::obligation::{Obligation, Release, calls};
-use crate::program::{Body, Callee, Parent, Starter, Usage, usage};
+use crate::obligation::{Obligation, Release};
+use crate::program::{Body, Callee, Parent, Starter, Usage, calls, usage};
 use crate::rules::resources::body_not_closed::after_check;
 use crate::rules::resources::ends::{is_ended_by_context, is_written_by_another};
 use crate::rules::resources::table::RESOURCES;
