@@ -24,7 +24,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
 pub(crate) use between::comes_straight;
-use compared::{Compared, contradict};
+use compared::{Compared, contradict, counts_up};
 pub(crate) use decided::{has_real_errors, is_cut_short, is_open, search_possible};
 pub(crate) use never::is_endless;
 use never::never_taken;
@@ -91,6 +91,8 @@ pub(crate) struct Conditions {
     on_false: Implied,
     /// Loops that run a number of times that is known: the head, and how often, up to [`MAX_TRIPS`].
     trips: Vec<(BlockId, u32)>,
+    /// Where counters are counted up: the names of the variables, which are more than zero then.
+    counters: Vec<(ExprId, VarId)>,
     /// What is deferred, a bit each.
     defers: Vec<ExprId>,
     /// By block: the conditions, a bit each, that are asked in it or later, or say something of those.
@@ -145,6 +147,10 @@ fn shortest_without<W: Watch>(body: &Body<'_>, watch: &W, without: &[(BlockId, E
                         known &= !(1 << at);
                         holding &= !(1 << at);
                     }
+                }
+                for (at, holds) in conditions.counted(name) {
+                    known |= 1 << at;
+                    holding |= u32::from(holds) << at;
                 }
             }
             if let What::Defer { call } = event.what
@@ -299,10 +305,20 @@ impl Conditions {
                 integers.insert(atom.expr, found);
             }
         }
+        let counters: Vec<(ExprId, VarId)> = flow
+            .all()
+            .filter_map(|(_, event)| match event.what {
+                What::Assign { name } => Some((name, counts_up(body, name)?)),
+                _ => None,
+            })
+            .collect();
         for atom in &all {
             // Both edges of one condition name it.
             let own = integers.get(&atom.expr);
-            let is_asked_again = times[&atom.key] > 2 || own.is_some_and(|own| of_variable[&own.variable] > 2);
+            let is_asked_again = times[&atom.key] > 2
+                || own.is_some_and(|own| {
+                    of_variable[&own.variable] > 2 || counters.iter().any(|(_, counter)| *counter == own.variable)
+                });
             if atom.is_steady
                 && is_asked_again
                 && !atoms.iter().any(|own| own.key == atom.key)
@@ -333,7 +349,16 @@ impl Conditions {
         });
         let defers = defers.take(MAX_DEFERS).collect();
         let (never, sight) = seeing(|| never_taken(body, flow));
-        Self { atoms, compared, related, on_true, on_false, trips, defers, asked, never, sight }
+        Self { atoms, compared, related, on_true, on_false, trips, counters, defers, asked, never, sight }
+    }
+
+    /// What is known of conditions once a variable has been counted up.
+    fn counted(&self, name: ExprId) -> impl Iterator<Item = (usize, bool)> {
+        let counter = self.counters.iter().find(|(own, _)| *own == name).map(|(_, variable)| *variable);
+        self.compared.iter().enumerate().filter_map(move |(at, compared)| {
+            let compared = compared.as_ref().filter(|compared| Some(compared.variable) == counter)?;
+            Some((at, compared.of_positive()?))
+        })
     }
 
     /// Can conditions not hold, or not, together? The first are those that are known.

@@ -88,6 +88,11 @@ impl Worker<'_> {
     }
 }
 
+/// Is a function run once for the whole process? What it keeps is kept once.
+pub(crate) fn is_run_once(body: &Body<'_>) -> bool {
+    is_once(body, 1)
+}
+
 /// How many callers up it is asked whether something is called once.
 const MAX_CALLERS: u32 = 4;
 

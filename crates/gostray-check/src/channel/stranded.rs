@@ -12,6 +12,7 @@ use crate::program::{Body, BodyId, Cell, Event, Known, What};
 
 mod counted;
 mod given;
+mod nothing;
 mod others;
 mod receivers;
 mod senders;

@@ -1,10 +1,10 @@
 //! Comparisons of one integer with constants: some of them exclude each other.
 
 use gostray_golang::Token;
-use gostray_golang::ast::{ExprId, ExprKind};
+use gostray_golang::ast::{ExprId, ExprKind, StmtKind};
 use gostray_golang::types::{Basic, Type, VarId};
 
-use crate::program::Body;
+use crate::program::{Body, Cell, Parent, Usage, usage};
 
 /// How an integer is to be to a constant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +49,42 @@ impl Compared {
             _ => return None,
         };
         Some(Self { variable, relation, constant })
+    }
+}
+
+/// Is it `n++` of a variable that is declared as zero, and after that only counts? Then it is more than zero.
+pub(super) fn counts_up(body: &Body<'_>, name: ExprId) -> Option<VarId> {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let variable @ VarId::Local { .. } = tree.types.variable(name)? else { return None };
+    let change = |name: ExprId| match tree.around(ast, name) {
+        Parent::Stmt(stmt) => match ast[stmt].kind {
+            StmtKind::IncDec { operator, .. } => Some(operator),
+            _ => None,
+        },
+        _ => None,
+    };
+    let integer = |value| body.program.world.integer(&tree.types, body.id.file, value);
+    let counts = |name: &ExprId| match usage(ast, tree, *name) {
+        Usage::Gets(Some(value)) => integer(value) == Some(0),
+        Usage::Gets(None) => change(*name).is_some(),
+        Usage::Declared => matches!(tree.around(ast, *name), Parent::Spec(_)),
+        Usage::Address(_) => false,
+        _ => true,
+    };
+    let is_counter = tree.uses.get(&Cell::Var(variable))?.iter().all(counts);
+    (is_counter && change(name) == Some(Token::Inc)).then_some(variable)
+}
+
+impl Compared {
+    /// Whether it holds of every integer that is more than zero; `None` if that depends.
+    pub(super) fn of_positive(&self) -> Option<bool> {
+        let positive = Self { variable: self.variable, relation: Relation::Least, constant: 1 };
+        let excludes = |holds| contradict([(&positive, true), (self, holds)].into_iter());
+        match (excludes(true), excludes(false)) {
+            (true, false) => Some(false),
+            (false, true) => Some(true),
+            _ => None,
+        }
     }
 }
 

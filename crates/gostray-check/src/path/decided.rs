@@ -92,7 +92,7 @@ pub(crate) fn search_possible<W: Watch>(body: &Body<'_>, watch: &W, begins: &dyn
         let impossible = way.edges.iter().enumerate().find(|(at, (block, edge))| {
             has_begun |= flow.events[block.index()].iter().any(begins);
             let choice = Choice { body, way: &way, at: *at, errors: Errors::Possible };
-            has_begun && !choice.has_real_error(*block, *edge)
+            has_begun && (!choice.has_real_error(*block, *edge) || choice.denies_a_type(*block, *edge))
         });
         match impossible {
             Some((_, edge)) => without.push(*edge),
@@ -168,6 +168,17 @@ impl Choice<'_, '_> {
         let body = self.body;
         let errors: Vec<ExprId> = atoms.into_iter().filter_map(compared).filter(|of| is_error(body, *of)).collect();
         errors.into_iter()
+    }
+
+    /// Does an edge say that a container of the program holds something of another type than the one that is taken out:
+    /// `job, ok := queue.Front().Value.(*Job)`?
+    fn denies_a_type(&self, block: BlockId, edge: Edge) -> bool {
+        let flow = self.body.flow();
+        let mut atoms = Vec::new();
+        if let (Edge::True | Edge::False, Some(Step::Expr(condition))) = (edge, flow.graph.block(block).steps.last()) {
+            implied(self.body, *condition, edge == Edge::True, &mut atoms);
+        }
+        atoms.into_iter().any(|(atom, holds, _)| !holds && asks_type_of_contained(self.body, atom.expr))
     }
 
     /// Can a condition hold, or not, by what comes from outside alone?
@@ -348,4 +359,54 @@ fn is_of_clock(body: &Body<'_>, condition: ExprId) -> bool {
         Walk::Into
     });
     is_it
+}
+
+/// Is it the `ok` of a type assertion about what a container of the standard library gives?
+fn asks_type_of_contained(body: &Body<'_>, ok: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let Some(variable @ VarId::Local { .. }) = tree.types.variable(ast.unparen(ok)) else { return false };
+    tree.uses.get(&Cell::Var(variable)).into_iter().flatten().any(|name| {
+        let Usage::Gets(None) = usage(ast, tree, *name) else { return false };
+        let Parent::Stmt(stmt) = tree.around(ast, *name) else { return false };
+        let StmtKind::Assign { right, .. } = ast[stmt].kind else { return false };
+        let Some(value) = ast.at(right, 0).map(|value| ast.unparen(value)) else { return false };
+        matches!(ast[value].kind, ExprKind::TypeAssert { x, .. } if is_contained(body, ast.unparen(x)))
+    })
+}
+
+/// Is it what a container gives: `element.Value`, `heap.Pop(h)`, `pool.Get()`, `values.Load(key)`?
+fn is_contained(body: &Body<'_>, value: ExprId) -> bool {
+    let (ast, tree, world) = (body.ast(), &body.tree, body.program.world);
+    match ast[value].kind {
+        ExprKind::Selector { x, selected } => {
+            let of = tree.types.ty(x);
+            ast.name(selected).is_some_and(|name| name == "Value")
+                && (is_named(world, of, "container/list", "Element") || is_named(world, of, "container/ring", "Ring"))
+        }
+        ExprKind::Call { .. } => match body.callee(value) {
+            Callee::Func(function) => matches!(
+                names(world, function),
+                Some(
+                    ("container/heap", None, "Pop" | "Remove")
+                        | ("sync", Some("Pool"), "Get")
+                        | ("sync/atomic", Some("Value"), "Load")
+                )
+            ),
+            _ => false,
+        },
+        ExprKind::Ident(_) => {
+            let Some(variable @ VarId::Local { .. }) = tree.types.variable(value) else { return false };
+            let mut names_of = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
+            names_of.any(|name| match usage(ast, tree, *name) {
+                Usage::Gets(Some(value)) => is_contained(body, ast.unparen(value)),
+                // `v, ok := values.Load(key)`
+                Usage::Gets(None) => source(body, *name).is_some_and(|call| match body.callee(call) {
+                    Callee::Func(function) => matches!(names(world, function), Some(("sync", Some("Map"), _))),
+                    _ => false,
+                }),
+                _ => false,
+            })
+        }
+        _ => false,
+    }
 }

@@ -20,6 +20,13 @@ pub(crate) struct Way {
 }
 
 impl Way {
+    /// Does something happen on it?
+    pub(crate) fn passes(&self, body: &Body<'_>, is_it: impl Fn(&Event) -> bool) -> bool {
+        let flow = body.flow();
+        let blocks = self.edges.iter().map(|(block, _)| *block).chain([self.last]);
+        blocks.flat_map(|block| &flow.events[block.index()]).any(is_it)
+    }
+
     /// Does it depend on which case of a `select` is chosen?
     pub(crate) fn chooses(&self, body: &Body<'_>) -> bool {
         self.edges.iter().any(|(_, edge)| match edge {

@@ -475,7 +475,13 @@ impl<'p> Body<'p> {
         let Some(function) = outer.declaration() else { return true };
         let Some((_, receiver, name)) = names(program.world, function) else { return true };
         let is_exported = |name: &str| name.chars().next().is_some_and(char::is_uppercase);
-        let is_for_all = is_exported(name) && receiver.is_none_or(is_exported);
+        // Of a test, Go calls what is called so, and nobody else what is not mentioned.
+        let is_for_all = match self.source.is_test {
+            true => {
+                receiver.is_none() && ["Test", "Benchmark", "Fuzz", "Example"].iter().any(|of| name.starts_with(of))
+            }
+            false => is_exported(name) && receiver.is_none_or(is_exported),
+        };
         let DeclKind::Func(declared) = self.program.ast(function.file)[function.decl].kind else { return true };
         let is_use = |(file, name): &(FileId, ExprId)| (*file, *name) != (function.file, declared.name);
         is_for_all || matches!(name, "main" | "init") || program.uses(Cell::Func(function)).iter().any(is_use)

@@ -186,7 +186,8 @@ pub(crate) fn stranded(rule: &'static Rule, stranded: &Stranded<'_, '_>, told: T
     // Where there is room, and nobody knows how much is sent, it may be enough.
     let has_room = !matches!(stranded.story.room, crate::channel::Room::Values(0));
     // In a test what is given, and when, is chosen so that it works: whether a way is ever taken there is hard to say.
-    let is_proven = stranded.is_certain && (stranded.way.is_none() || !body.source.is_test);
+    let is_test = body.source.is_test || stranded.way.as_ref().is_some_and(|(through, _)| through.source.is_test);
+    let is_proven = stranded.is_certain && (stranded.way.is_none() || !is_test);
     let tier = match is_proven {
         true => rule.tier,
         false if has_room && stranded.sends >= crate::channel::MANY => Tier::Hygiene,

@@ -7,6 +7,7 @@ use gostray_golang::types::VarId;
 
 use super::counted::{always_sends, is_counted, leaves_by_counting, leaves_by_nil};
 use super::given::given;
+use super::nothing::is_done;
 use super::others::{joins, served};
 use super::shape::shape;
 use super::{Left, Shape, Stranded, Supply, comes_openly, head, starts};
@@ -72,7 +73,8 @@ impl Watch for Senders<'_, '_> {
         // `v, ok := <-c`: where it is not ok, the channel is closed, and so all was received.
         state.is_drained |= !holds && self.is_ok(atom);
         // `done = <-c`: where that holds, it was received.
-        state.is_drained |= holds && self.was_received(atom);
+        state.is_drained |=
+            holds && (self.was_received(atom) || state.has_received && is_done(self.supply.story, atom));
         Some(state)
     }
 

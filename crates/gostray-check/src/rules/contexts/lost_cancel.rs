@@ -105,13 +105,16 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         // It is kept by nobody but who waits for it, or ends by itself before long.
         let is_light = has_endless_parent(body, call) || is_timed(names.2) && is_short(body, call, names.2);
         let is_light = is_light || body.source.is_test;
-        let tier = if is_light && waiter(body, *context).is_none() { Tier::Hygiene } else { Tier::Likely };
+        // Who waits for it is started on this way.
+        let waiter = waiter(body, *context)
+            .filter(|spawn| way.passes(body, |event| matches!(event.what, What::Go { call } if call == *spawn)));
+        let tier = if is_light && waiter.is_none() { Tier::Hygiene } else { Tier::Likely };
         let mut finding = finding(&RULE, tier, body, span, message);
-        finding.why = match waiter(body, *context) {
+        finding.why = match waiter {
             Some(_) => "a goroutine that was started with this context stays, too".to_owned(),
             None => "the context stays registered with its parent".to_owned(),
         };
-        if let Some(spawn) = waiter(body, *context) {
+        if let Some(spawn) = waiter {
             finding.spawned_at = Some(body.place(crate::rules::spawn_span(body, spawn)));
         }
         finding.path.push(step(body, span, "the context is made here"));
@@ -128,7 +131,23 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
 
 /// Is a context made of one that never ends, which keeps nothing of it?
 fn has_endless_parent(body: &Body<'_>, call: ExprId) -> bool {
-    body.arguments(call).first().is_some_and(|parent| is_endless(body, *parent))
+    body.arguments(call).first().is_some_and(|parent| is_endless(body, *parent) || was_endless(body, *parent, call))
+}
+
+/// Does a variable hold a context that never ends before a call gives it another: `ctx, cancel = context.WithCancel(ctx)`?
+fn was_endless(body: &Body<'_>, context: ExprId, call: ExprId) -> bool {
+    let (ast, tree) = (body.ast(), &body.tree);
+    let Some(variable @ VarId::Local { .. }) = tree.types.variable(ast.unparen(context)) else { return false };
+    let (given, _) = targets(body, call).unwrap_or_default();
+    let mut values =
+        tree.uses.get(&Cell::Var(variable)).into_iter().flatten().filter_map(|name| match usage(ast, tree, *name) {
+            Usage::Gets(value) if !given.contains(name) => Some(value),
+            Usage::Address(_) | Usage::Declared => Some(None),
+            _ => None,
+        });
+    values.next().is_some_and(|first| {
+        [first].into_iter().chain(values).all(|value| value.is_some_and(|value| is_endless(body, value)))
+    })
 }
 
 /// Does a function of package context give one that ends by itself?

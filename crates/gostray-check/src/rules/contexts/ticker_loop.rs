@@ -41,8 +41,10 @@
 //!
 //! Shown only: the goroutine needs something that tells it to end.
 
+use gostray_golang::types::Type;
+
 use crate::finding::{Finding, Tier};
-use crate::program::Body;
+use crate::program::{Body, names};
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 use crate::worker::workers;
 
@@ -63,7 +65,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         let spawn = spawn_span(body, worker.call);
         let message = "this goroutine never ends: a ticker that is stopped does not close its channel".to_owned();
-        let mut finding = finding(&RULE, Tier::Likely, &worker.root, wait.span, message);
+        // A function that gives nothing which the goroutine could belong to is as a rule called once.
+        let outer = body.program.body(body.outermost());
+        let tier = if gives_nothing(&outer) { Tier::Hygiene } else { Tier::Likely };
+        let mut finding = finding(&RULE, tier, &worker.root, wait.span, message);
         finding.why = format!("every call of {} leaves one behind", body.program.body(body.outermost()).name());
         finding.spawned_at = Some(body.place(spawn));
         finding.blocks_at = Some(worker.root.place(wait.span));
@@ -71,4 +76,12 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         finding.path.push(step(&worker.root, wait.span, "it waits here, and has no way out"));
         found.push(finding);
     }
+}
+
+/// Is it a function without a receiver and results, errors apart, and no test?
+fn gives_nothing(body: &Body<'_>) -> bool {
+    let world = body.program.world;
+    let Some(function) = body.declaration().filter(|_| !body.source.is_test) else { return false };
+    let is_method = names(world, function).is_none_or(|(_, receiver, _)| receiver.is_some());
+    !is_method && world.signature(function).results.iter().all(|ty| *ty == Type::Error)
 }

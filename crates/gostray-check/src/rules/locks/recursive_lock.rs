@@ -37,9 +37,9 @@ use gostray_golang::ast::{ExprId, ExprKind};
 use gostray_golang::flow::Exit;
 
 use crate::finding::{Finding, Tier};
-use crate::lock::{Act, LockCall, LockPath, Mode, lock_call, of_callee};
-use crate::path::{Watch, is_open, search};
-use crate::program::{Body, BodyId, Cell, Event, Parent, What};
+use crate::lock::{Act, LockCall, LockPath, Mode, lock_call, of_callee, path};
+use crate::path::{Watch, is_open, search_possible};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Parent, What};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -143,7 +143,19 @@ pub(super) fn gives(body: &Body<'_>, call: ExprId, path: &LockPath) -> bool {
     }
     let touched = of_callee(body, call, 0);
     let is = |act: fn(&Act) -> bool| touched.iter().any(|touch| act(&touch.act) && touch.path == *path);
-    is(|act| matches!(act, Act::Give(_))) && !is(|act| matches!(act, Act::Take(_)))
+    // What it takes after it has given is given back in its own time.
+    let waits = touched.iter().any(|touch| matches!(touch.act, Act::Take(_)) && touch.is_first && touch.path == *path);
+    is(|act| matches!(act, Act::Give(_))) && !waits || was_made_of(body, call, path)
+}
+
+/// Is a function called that was made of the lock: `unlock := unlockOnce(&s.lock)`? Then it may be what gives it back.
+fn was_made_of(body: &Body<'_>, call: ExprId, lock: &LockPath) -> bool {
+    let Callee::Variable(cell) = body.callee(call) else { return false };
+    let made = body.program.single_value(cell).filter(|(file, _)| *file == body.id.file);
+    made.is_some_and(|(_, made)| {
+        let ExprKind::Call { .. } = body.ast()[body.ast().unparen(made)].kind else { return false };
+        body.arguments(body.ast().unparen(made)).into_iter().any(|given| path(body, given).as_ref() == Some(lock))
+    })
 }
 
 fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
@@ -154,10 +166,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         for is_sure in [true, false] {
             let watch = Again { body, first: &first, is_sure };
-            let Some(way) = search(body, &watch) else { continue };
+            let is_first = |event: &Event| matches!(event.what, What::Call { call } if call == first.call);
+            let Some(way) = search_possible(body, &watch, &is_first) else { continue };
             let Some(event) = way.before else { continue };
             let Some((again, _, at)) = takes(body, &event, &first) else { continue };
-            let is_first = |event: &Event| matches!(event.what, What::Call { call } if call == first.call);
             let is_reading = (mode, again) == (Mode::Read, Mode::Read);
             // Whether a lock is taken is often a parameter's to say.
             let tier = match (is_sure, is_reading) {

@@ -47,6 +47,7 @@ use crate::obligation::{Obligation, Release};
 use crate::program::{Body, Parent, calls};
 use crate::rules::resources::ends::{has_time_limit, is_ended_by_context};
 use crate::rules::{Check, Rule, finding, step};
+use crate::worker::is_run_once;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS501",
@@ -77,7 +78,7 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         let name = body.text_of(obligation.ident);
         let message = format!("{name}.Body is not closed on every way out");
         // Whether the answer has a body at all is said by a handler that the test has for it.
-        let tier = if body.source.is_test { Tier::Hygiene } else { Tier::Likely };
+        let tier = if body.source.is_test || is_run_once(body) { Tier::Hygiene } else { Tier::Likely };
         let mut finding = finding(&RULE, tier, body, span, message);
         finding.why = "the connection and the two goroutines that serve it stay".to_owned();
         finding.given_by = Some(super::symbol(names));

@@ -4,6 +4,7 @@ use gostray_golang::ast::{Ast, ExprId, ExprKind, StmtId, StmtKind};
 use gostray_golang::types::VarId;
 
 use crate::actor::spawns;
+use crate::path::Way;
 use crate::program::{Body, BodyId, Callee, Cell, Parent, Usage, What, is_named, names, targets, usage};
 
 /// Is a call given a context that ends soon after the function, or a request with such a one?
@@ -131,20 +132,18 @@ fn is_cancelled_later(body: &Body<'_>, call: ExprId) -> bool {
     is_deferred || uses.iter().any(is_cleanup)
 }
 
-/// Does another goroutine write to a pipe? Only that one is kept by a reader that goes away.
-pub(super) fn is_written_by_another(body: &Body<'_>, pipe: ExprId) -> bool {
+/// Is a goroutine started on a way that writes to a pipe? Only that one is kept by a reader that goes away.
+pub(super) fn is_written_on(body: &Body<'_>, pipe: ExprId, way: &Way) -> bool {
     let (ast, tree) = (body.ast(), &body.tree);
     let writer = targets(body, pipe).and_then(|(left, _)| tree.types.variable(*left.get(1)?));
     let Some(writer) = writer else { return true };
-    let spawns: Vec<_> = spawns(body).into_iter().map(|(call, _)| ast[call].span).collect();
-    tree.uses.get(&Cell::Var(writer)).into_iter().flatten().any(|name| {
-        let at = ast[*name].span;
-        let is_started = spawns.iter().any(|spawn| spawn.start <= at.start && at.end <= spawn.end);
-        // `command.Stdout = writer`
-        is_started
-            || matches!(usage(ast, tree, *name), Usage::Becomes(target)
-                if matches!(ast[ast.unparen(target)].kind, ExprKind::Selector { .. }))
-    })
+    let mentions = || tree.uses.get(&Cell::Var(writer)).into_iter().flatten().map(|name| ast[*name].span);
+    let starts: Vec<ExprId> = spawns(body)
+        .into_iter()
+        .map(|(call, _)| call)
+        .filter(|call| mentions().any(|at| ast[*call].span.start <= at.start && at.end <= ast[*call].span.end))
+        .collect();
+    way.passes(body, |event| matches!(event.what, What::Go { call } | What::Call { call } if starts.contains(&call)))
 }
 
 /// Is a request made by a client that has a time limit?

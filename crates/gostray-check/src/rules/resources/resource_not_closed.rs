@@ -41,12 +41,14 @@ use gostray_golang::types::{Type, VarId};
 
 use crate::finding::{Finding, Tier};
 use crate::obligation::{Obligation, Release};
-use crate::program::{Body, Callee, Parent, Starter, Usage, calls, usage};
+use crate::path::is_endless;
+use crate::program::{Body, Callee, Parent, Starter, Usage, calls, is_named, names, targets, usage};
 use crate::rules::resources::body_not_closed::after_check;
-use crate::rules::resources::ends::{is_ended_by_context, is_written_by_another};
+use crate::rules::resources::ends::{is_ended_by_context, is_written_on};
 use crate::rules::resources::table::RESOURCES;
 use crate::rules::{Check, Rule, finding, spawn_span, step};
 use crate::starter::starter_of_call;
+use crate::worker::is_run_once;
 
 pub(in crate::rules) const RULE: Rule = Rule {
     code: "GS502",
@@ -80,7 +82,6 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
             Some(resource)
                 if resource.package == "database/sql"
                     && (resource.receiver == Some("Tx") || is_ended_by_context(body, call)) => {}
-            Some(resource) if resource.package == "io" && !is_written_by_another(body, call) => {}
             Some(resource) => {
                 open(body, call, Release::Methods(resource.closers, None), resource.keeps, None, found);
             }
@@ -104,10 +105,16 @@ fn open(body: &Body<'_>, call: ExprId, release: Release, keeps: &str, own: Optio
     let closer = release.name();
     let Some(obligation) = Obligation::of(body, call, 0, release) else { return };
     let Some(way) = obligation.missed() else { return };
+    if is_pipe(body, call) && !is_written_on(body, call, &way) {
+        return;
+    }
     let span = body.ast()[call].span;
     let name = body.text_of(obligation.ident);
     let message = format!("{name} is not closed on every way out: {name}.{closer} is missing");
-    let mut finding = finding(&RULE, Tier::Likely, body, span, message);
+    // Without a context no goroutine waits for rows, and the database of a test goes with it.
+    let is_light = is_run_once(body) || body.source.is_test && is_of_database(body, call);
+    let tier = if is_light { Tier::Hygiene } else { Tier::Likely };
+    let mut finding = finding(&RULE, tier, body, span, message);
     finding.why = format!("{keeps} stays");
     finding.path.push(step(body, span, "it comes from here"));
     if let Some(own) = own {
@@ -133,6 +140,27 @@ fn thrown_away(body: &Body<'_>, call: ExprId, own: &Starter, found: &mut Vec<Fin
     finding.path.push(step(body, span, "it comes from here, and is thrown away"));
     tell(body, own, &mut finding);
     found.push(finding);
+}
+
+fn is_pipe(body: &Body<'_>, call: ExprId) -> bool {
+    calls_one_of(body, call, "io", "Pipe")
+}
+
+/// Is it `db.Query(…)`, or another that is given no context?
+fn is_of_database(body: &Body<'_>, call: ExprId) -> bool {
+    let is_context =
+        |argument: &ExprId| is_named(body.program.world, body.tree.types.ty(*argument), "context", "Context");
+    calls_one_of(body, call, "database/sql", "Query")
+        && body
+            .arguments(call)
+            .first()
+            .filter(|first| is_context(first))
+            .is_none_or(|context| is_endless(body, *context))
+}
+
+fn calls_one_of(body: &Body<'_>, call: ExprId, package: &str, prefix: &str) -> bool {
+    let Callee::Func(function) = body.callee(call) else { return false };
+    names(body.program.world, function).is_some_and(|(of, _, name)| of == package && name.starts_with(prefix))
 }
 
 /// The method that ends the goroutine which a constructor starts, if there is one.
@@ -171,7 +199,9 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
         return;
     }
     let release = Release::Ends(name, Arc::clone(&own.cells));
-    let obligation = Obligation { body: body.clone(), call, variable, ident, error: None, release };
+    // Where it gives an error, it has started nothing.
+    let error = targets(body, call).and_then(|(left, _)| body.tree.types.variable(*left.last()?));
+    let obligation = Obligation { body: body.clone(), call, variable, ident, error, release };
     let Some(way) = obligation.missed() else { return };
     let span = ast[call].span;
     let text = body.text_of(ident);
