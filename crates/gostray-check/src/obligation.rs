@@ -96,19 +96,19 @@ impl<'p> Obligation<'p> {
         search_possible(&self.body, &Open { of: self }, &is_got)
     }
 
-    /// Is there nothing left to give back once this has happened: a body that was read to its end has let its connection go,
-    /// and so has one that can't be read?
+    /// Is there nothing left to give back once this has happened: a body that was read to its end, or can't be read, has let its
+    /// connection go, and who feeds a reader is done then?
     fn is_used_up(&self, event: &Event) -> bool {
         let body = &self.body;
         let What::Mention { name } = event.what else { return false };
-        if self.release.field() != Some("Body") || body.tree.types.variable(name) != Some(self.variable) {
+        if body.tree.types.variable(name) != Some(self.variable) {
             return false;
         }
-        let Usage::Argument { call, .. } = usage(body.ast(), &body.tree, self.part(name)) else { return false };
+        let Usage::Argument { call, at } = usage(body.ast(), &body.tree, self.part(name)) else { return false };
         let Callee::Func(function) = body.callee(call) else { return false };
         matches!(
-            names(body.program.world, function),
-            Some(("io", None, "ReadAll" | "Copy" | "CopyBuffer") | ("io/ioutil", None, "ReadAll"))
+            (names(body.program.world, function), at),
+            (Some(("io" | "io/ioutil", None, "ReadAll")), 0) | (Some(("io", None, "Copy" | "CopyBuffer")), 1)
         )
     }
 

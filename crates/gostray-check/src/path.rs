@@ -25,7 +25,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::program::{Body, Cell, Event, Flow, Sight, Usage, What, saw, seeing, usage};
 pub(crate) use between::comes_straight;
 use compared::{Compared, contradict, counts_up};
-pub(crate) use decided::{has_real_errors, is_cut_short, is_open, search_possible};
+pub(crate) use decided::{has_real_errors, is_cut_short, is_open, open_way, search_possible};
 pub(crate) use never::is_endless;
 use never::never_taken;
 use silent::leads_to_silence;

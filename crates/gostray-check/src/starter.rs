@@ -20,7 +20,7 @@ use crate::worker::{CLOSERS, is_of_time};
 /// How many calls deep a goroutine is looked for, and what ends it.
 const MAX_DEPTH: u32 = 2;
 /// How many calls deep it is looked whether a function ends it whichever way it takes, closures included.
-const MAX_ENDS: u32 = 4;
+const MAX_ENDS: u32 = 6;
 
 /// The goroutine which a function starts for a value of a type with what a call gives it.
 pub(crate) fn starter_of_call(body: &Body<'_>, call: ExprId, function: &Body<'_>, ty: &Type) -> Option<Starter> {

@@ -7,7 +7,7 @@ use gostray_golang::flow::{BlockId, Exit, Step};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::MANY;
 use crate::channel::story::{Act, Deed, Goroutine, Story};
-use crate::path::{Watch, Way, is_open, search};
+use crate::path::{Atom, Watch, Way, is_open, search};
 use crate::program::{Body, BodyId, Cell, Event, Known, What};
 
 mod counted;
@@ -204,6 +204,15 @@ impl Watch for Passes<'_, '_> {
             _ => false,
         };
         (!is_it).then_some(())
+    }
+
+    fn fact(&self, (): (), atom: &Atom, holds: bool) -> Option<()> {
+        // It is there: `for values != nil || errs != nil` is not passed by.
+        let compared = atom.compared_to_nil(self.body).filter(|_| holds);
+        let is_channel = |own: &ExprId| {
+            compared.is_some_and(|of| self.body.cell(of).is_some() && self.body.cell(of) == self.body.cell(*own))
+        };
+        (!self.channels.iter().any(is_channel)).then_some(())
     }
 
     fn is_found(&self, (): &(), exit: Exit) -> bool {

@@ -21,49 +21,72 @@ use crate::worker::is_of_time;
 const MAX_SEARCHES: usize = 32;
 
 /// Is it left to what comes from outside alone whether a way is taken, or another one like it, once something has begun?
-/// Where a value decides, there must be a way on both sides.
 pub(crate) fn is_open<W: Watch>(body: &Body<'_>, watch: &W, way: &Way, begins: &dyn Fn(&Event) -> bool) -> bool {
-    let mut left = MAX_SEARCHES;
-    is_open_without(body, watch, way, begins, &mut Vec::new(), &mut left)
+    open_way(body, watch, way, begins).is_some()
 }
 
-fn is_open_without<W: Watch>(
+/// The same, with a way on which as little as can be hangs on values. Where a value decides, there must be a way on both sides.
+pub(crate) fn open_way<W: Watch>(
+    body: &Body<'_>,
+    watch: &W,
+    way: &Way,
+    begins: &dyn Fn(&Event) -> bool,
+) -> Option<Way> {
+    let mut left = MAX_SEARCHES;
+    open_without(body, watch, way, begins, &mut Vec::new(), &mut left)
+}
+
+fn open_without<W: Watch>(
     body: &Body<'_>,
     watch: &W,
     way: &Way,
     begins: &dyn Fn(&Event) -> bool,
     without: &mut Vec<(BlockId, Edge)>,
     left: &mut usize,
-) -> bool {
+) -> Option<Way> {
+    let mut open = None;
     for (block, edge) in decided_by_values(body, way, begins) {
         // The other side was looked at already.
         if without.iter().any(|(own, _)| *own == block) {
             continue;
         }
         if *left == 0 {
-            return false;
+            return None;
         }
         *left -= 1;
         without.push((block, edge));
         let other = search_without(body, watch, without);
-        let is_open = other.is_some_and(|other| is_open_without(body, watch, &other, begins, without, left));
+        let other = other.and_then(|other| open_without(body, watch, &other, begins, without, left));
         without.pop();
-        if !is_open {
-            return false;
-        }
+        open = Some(open.unwrap_or(other?));
     }
-    true
+    Some(open.unwrap_or_else(|| way.clone()))
 }
 
-/// Does each error that is there on a way, once something has begun, come from what can fail whatever it is given?
+/// Does each error that is there on a way, once something has begun, come from what can fail whatever it is given? Of which
+/// type an error is, its source says.
 pub(crate) fn has_real_errors(body: &Body<'_>, way: &Way, begins: &dyn Fn(&Event) -> bool) -> bool {
     let flow = body.flow();
     let mut has_begun = false;
     way.edges.iter().enumerate().all(|(at, (block, edge))| {
         has_begun |= flow.events[block.index()].iter().any(begins);
         let choice = Choice { body, way, at, errors: Errors::OfTheWorld };
-        !has_begun || choice.has_real_error(*block, *edge)
+        !has_begun || choice.has_real_error(*block, *edge) && !is_of_type_switch(body, *edge)
     })
+}
+
+/// Does an edge lead into a case of a `switch x.(type)`?
+fn is_of_type_switch(body: &Body<'_>, edge: Edge) -> bool {
+    let Edge::Clause(clause) = edge else { return false };
+    let Parent::Stmt(block) = body.tree.around_stmt(clause) else { return false };
+    let around = [
+        Some(block),
+        match body.tree.around_stmt(block) {
+            Parent::Stmt(stmt) => Some(stmt),
+            _ => None,
+        },
+    ];
+    around.into_iter().flatten().any(|stmt| matches!(body.ast()[stmt].kind, StmtKind::TypeSwitch { .. }))
 }
 
 /// Is a way left because a time is over, a context ends or something fails: is that the last that is decided on it?

@@ -111,6 +111,10 @@ impl<'p> Follower<'p> {
                 }
             },
             Usage::Converted(outer) => self.value(file, outer, is_source),
+            // Who has a pointer to a channel may use it, or put another there.
+            Usage::Address(_) if matches!(program.world.underlying(tree.types.ty(expr)), Type::Chan(..)) => {
+                self.escape(file, expr);
+            }
             // A pointer to what is held by value: locks and their like.
             Usage::Address(outer) => self.value(file, outer, is_source),
             Usage::Element { literal, field: Some(field) } => match tree.types.ty(literal).pointed() {

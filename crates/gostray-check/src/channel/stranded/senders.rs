@@ -14,7 +14,7 @@ use super::{Left, Shape, Stranded, Supply, comes_openly, head, starts};
 use crate::actor::{Manner, loop_around};
 use crate::channel::count::{MANY, most};
 use crate::channel::story::{Act, Deed, Goroutine, Room, Story};
-use crate::path::{Atom, Watch, Way, is_cut_short, is_open, search, search_possible};
+use crate::path::{Atom, Watch, Way, is_cut_short, open_way, search, search_possible};
 use crate::program::{Body, Cell, Event, Known, Usage, What, usage};
 
 struct Senders<'s, 'p> {
@@ -220,6 +220,9 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let is_producer = story.most(goroutine, Act::Send) >= MANY;
     watch.supply.served = served(story, goroutine, is_producer);
     let way = search_possible(owner, &watch, &starts(goroutine)).or_else(|| search(owner, &watch))?;
+    let open = open_way(owner, &watch, &way, &starts(goroutine));
+    let is_open = open.is_some() && comes_openly(story, goroutine, deed);
+    let way = open.unwrap_or(way);
     let (sends, has_received) = along(&watch, &way);
     let shape = if way.before.is_some() {
         Shape::WaitsFirst
@@ -231,7 +234,6 @@ pub(crate) fn stranded_senders<'s, 'p>(story: &'s Story<'p>) -> Option<Stranded<
     let way_conditions = way.last_condition(owner);
     let is_joined = joins(story, goroutine, &way);
     let is_cut_short = is_cut_short(owner, &way);
-    let is_open = is_open(owner, &watch, &way, &starts(goroutine)) && comes_openly(story, goroutine, deed);
     // The last of several sends is the one that finds no room.
     let last = || story.of_goroutine(goroutine, Act::Send).filter(|deed| deed.is_certain).last();
     let finds_room = room > 0 && u64::from(story.most(goroutine, Act::Send)) > room;

@@ -20,7 +20,7 @@
 //!
 //! ## When it is wrong
 //!
-//! When the channel is set by reflection.
+//! When the channel is set by reflection. In tests, which make peers that never answer, it is *hygiene*.
 //!
 //! ## Fix
 //!

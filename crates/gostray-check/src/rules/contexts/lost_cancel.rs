@@ -29,7 +29,8 @@
 //! ## When it is wrong
 //!
 //! When the context is meant to live on, on that way. A goroutine that alone uses a context of its own, which is made of
-//! one that the function was given, ends with that, and nothing is said of it.
+//! one that the function was given, ends with that, and nothing is said of it. Where the parent never ends, and no goroutine
+//! was started with the context on that way, nobody keeps it: that is *hygiene*.
 //!
 //! ## Fix
 //!

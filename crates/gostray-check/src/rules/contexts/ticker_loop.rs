@@ -35,7 +35,8 @@
 //! ## When it is wrong
 //!
 //! When the goroutine is meant to live as long as the process: say so with `//gostray:background`. What `main`, `init` or
-//! the `Run` of a command alone calls in its package is known to.
+//! the `Run` of a command alone calls in its package is known to. In a function that gives nothing which the goroutine could
+//! belong to, and is as a rule called once, it is *hygiene*.
 //!
 //! ## Fix
 //!

@@ -39,7 +39,7 @@ use gostray_golang::flow::Exit;
 use crate::finding::{Finding, Tier};
 use crate::lock::{Act, LockCall, LockPath, Mode, lock_call, of_callee, path};
 use crate::path::{Watch, is_open, search_possible};
-use crate::program::{Body, BodyId, Callee, Cell, Event, Parent, What};
+use crate::program::{Body, BodyId, Callee, Cell, Event, Parent, Usage, What, usage};
 use crate::rules::{Check, Rule, finding, step};
 
 pub(in crate::rules) const RULE: Rule = Rule {
@@ -113,7 +113,17 @@ fn is_handed_over(body: &Body<'_>, first: &LockCall) -> bool {
     let Some(lock) = body.receiver(first.call) else { return false };
     let (ast, tree) = (body.ast(), &body.tree);
     let mentions = tree.uses.get(&Cell::Var(first.path.root)).into_iter().flatten();
+    // A lock that is a variable of its own may be given to who gives it back: a callback, or C.
+    let is_given = |mention: ExprId| {
+        matches!(
+            usage(ast, tree, mention),
+            Usage::Argument { .. } | Usage::Converted(_) | Usage::Sent(_) | Usage::Other
+        )
+    };
     mentions.copied().any(|mention| {
+        if first.path.fields.is_empty() && is_given(mention) {
+            return true;
+        }
         // From `c` outwards to `c.mu.Unlock`.
         let mut at = mention;
         while let Parent::Expr(outer) = tree.directly_around(at)

@@ -32,7 +32,7 @@
 //!
 //! When the transport is one that needs no closing, as in tests of a `RoundTripper`. Nothing is said of a body that was read to
 //! its end, of an answer that has none, nor where the client has a `Timeout` or the request a context that ends. In
-//! tests, where a handler says whether there is a body at all, it is *hygiene*.
+//! tests, where a handler says whether there is a body at all, and in what `main` alone calls once, it is *hygiene*.
 //!
 //! ## Fix
 //!

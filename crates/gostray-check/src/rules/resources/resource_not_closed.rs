@@ -27,7 +27,9 @@
 //! ## When it is wrong
 //!
 //! When the value is kept in a way that can't be seen. What a constructor gives to a function that can't be seen is taken
-//! to be kept.
+//! to be kept. Constants, literals and options that a constructor is given are looked at: where they start no goroutine, none
+//! is missed. What is made once for the process (in `init`, or in what `main` alone calls), and rows without a context in
+//! tests, are *hygiene*.
 //!
 //! ## Fix
 //!
@@ -189,6 +191,11 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     let ty = body.tree.types.ty(receiver).clone();
     let Some(own) = starter_of_call(body, call, &method, &ty) else { return };
     let name = own.closer;
+    // What is embedded by a pointer comes from elsewhere.
+    let closer = body.program.world.select(&ty, Name::new(name));
+    if closer.is_some_and(|selection| !selection.through.is_empty()) {
+        return;
+    }
     // It is made here: what comes from elsewhere is ended elsewhere.
     let is_made = match usage(ast, &body.tree, ident) {
         Usage::Gets(Some(value)) => is_literal(body, value),
