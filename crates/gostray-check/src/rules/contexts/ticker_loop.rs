@@ -66,9 +66,10 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
         }
         let spawn = spawn_span(body, worker.call);
         let message = "this goroutine never ends: a ticker that is stopped does not close its channel".to_owned();
-        // A function that gives nothing which the goroutine could belong to is as a rule called once.
+        // A function that gives nothing which the goroutine could belong to is as a rule called once; a method belongs to its value.
         let outer = body.program.body(body.outermost());
-        let tier = if gives_nothing(&outer) { Tier::Hygiene } else { Tier::Likely };
+        let is_light = gives_nothing(&outer) && !is_method(&worker.root);
+        let tier = if is_light { Tier::Hygiene } else { Tier::Likely };
         let mut finding = finding(&RULE, tier, &worker.root, wait.span, message);
         finding.why = format!("every call of {} leaves one behind", body.program.body(body.outermost()).name());
         finding.spawned_at = Some(body.place(spawn));
@@ -81,8 +82,11 @@ fn check(body: &Body<'_>, found: &mut Vec<Finding>) {
 
 /// Is it a function without a receiver and results, errors apart, and no test?
 fn gives_nothing(body: &Body<'_>) -> bool {
-    let world = body.program.world;
     let Some(function) = body.declaration().filter(|_| !body.source.is_test) else { return false };
-    let is_method = names(world, function).is_none_or(|(_, receiver, _)| receiver.is_some());
-    !is_method && world.signature(function).results.iter().all(|ty| *ty == Type::Error)
+    !is_method(body) && body.program.world.signature(function).results.iter().all(|ty| *ty == Type::Error)
+}
+
+fn is_method(body: &Body<'_>) -> bool {
+    let names = body.declaration().and_then(|function| names(body.program.world, function));
+    names.is_some_and(|(_, receiver, _)| receiver.is_some())
 }
