@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use gostray_golang::package::{FileId, PackageId, World};
+use rustc_hash::FxHashMap;
 
 use crate::background::Background;
 use crate::channel::{stories, stranded_receivers, stranded_senders};
@@ -89,9 +90,33 @@ pub fn check(world: &World, options: &Options, cache: Option<&Cache>, progress: 
     };
     let background: Vec<&Background> = look.facts.iter().map(|facts| &facts.background).collect();
     report.unknown_background = background.iter().flat_map(|own| &own.unknown).cloned().collect();
-    report.findings = wanted(findings, options, &background);
+    report.findings = wanted(as_usual(findings), options, &background);
     report.suppressed = suppress(suppressions, &mut report.findings);
     report
+}
+
+/// So many tests of a package never close what one constructor gives: that is meant so, or it holds nothing there.
+const USUAL: usize = 10;
+
+/// What the tests of a package do as a rule is no mistake of one of them.
+fn as_usual(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let key = |finding: &Finding| -> Option<(String, PathBuf)> {
+        // Of what is known by name it is known that it holds something.
+        let is_inferred = finding.tier == Tier::Likely && finding.spawned_at.is_some() && finding.is_never_given_back;
+        let file = &finding.place.file;
+        let is_test = file.to_str().is_some_and(|file| file.ends_with("_test.go"));
+        Some((finding.given_by.clone().filter(|_| is_inferred && is_test)?, file.parent()?.to_owned()))
+    };
+    let mut times: FxHashMap<(String, PathBuf), usize> = FxHashMap::default();
+    for key in findings.iter().filter_map(key) {
+        *times.entry(key).or_default() += 1;
+    }
+    for finding in &mut findings {
+        if key(finding).is_some_and(|key| times[&key] >= USUAL) {
+            finding.tier = Tier::Hygiene;
+        }
+    }
+    findings
 }
 
 /// Those that the project wants to hear of, by place.

@@ -144,6 +144,8 @@ pub struct Finding {
     pub fingerprint: String,
     /// The function that gave what is not given back, as the runtime names it: `net/http.(*Client).Do`.
     pub given_by: Option<String>,
+    /// Of what is not given back on this way: is it on no way at all?
+    pub is_never_given_back: bool,
     /// How many goroutines wait because of it, in snapshots of running programs that it was compared with.
     pub live: u64,
 }

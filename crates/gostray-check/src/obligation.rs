@@ -238,6 +238,12 @@ impl<'p> Obligation<'p> {
         }
     }
 
+    /// Is it given back on no way at all?
+    pub(crate) fn is_never_given_back(&self) -> bool {
+        let uses = self.body.tree.uses.get(&Cell::Var(self.variable));
+        !uses.into_iter().flatten().any(|mention| self.gives_back(*mention))
+    }
+
     /// Is it handed on anywhere, returned or kept? Then whoever gets it gives it back, and a deferred call would do so too
     /// early.
     pub(crate) fn is_handed_on(&self) -> bool {

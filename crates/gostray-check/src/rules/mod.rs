@@ -157,6 +157,7 @@ pub(crate) fn finding(rule: &'static Rule, tier: Tier, body: &Body<'_>, span: Sp
         fix: None,
         fingerprint,
         given_by: None,
+        is_never_given_back: false,
         live: 0,
     }
 }

@@ -172,6 +172,7 @@ fn text_of_strangers_stays_text() {
         }),
         fingerprint: HOSTILE.to_owned(),
         given_by: None,
+        is_never_given_back: false,
         live: 0,
     };
     let account = Account {

@@ -28,8 +28,8 @@
 //!
 //! When the value is kept in a way that can't be seen. What a constructor gives to a function that can't be seen is taken
 //! to be kept. Constants, literals and options that a constructor is given are looked at: where they start no goroutine, none
-//! is missed. What is made once for the process (in `init`, or in what `main` alone calls), and rows without a context in
-//! tests, are *hygiene*.
+//! is missed. What is made once for the process (in `init`, or in what `main` alone calls), rows without a context in
+//! tests, and what ten tests of a package or more never close, are *hygiene*.
 //!
 //! ## Fix
 //!
@@ -118,6 +118,7 @@ fn open(body: &Body<'_>, call: ExprId, release: Release, keeps: &str, own: Optio
     let tier = if is_light { Tier::Hygiene } else { Tier::Likely };
     let mut finding = finding(&RULE, tier, body, span, message);
     finding.why = format!("{keeps} stays");
+    finding.is_never_given_back = obligation.is_never_given_back();
     finding.path.push(step(body, span, "it comes from here"));
     if let Some(own) = own {
         tell(body, own, &mut finding);
@@ -139,6 +140,7 @@ fn thrown_away(body: &Body<'_>, call: ExprId, own: &Starter, found: &mut Vec<Fin
     let message = format!("what this gives owns a goroutine, and nobody calls its {}", own.closer);
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
+    finding.is_never_given_back = true;
     finding.path.push(step(body, span, "it comes from here, and is thrown away"));
     tell(body, own, &mut finding);
     found.push(finding);
@@ -215,6 +217,7 @@ fn started(body: &Body<'_>, call: ExprId, found: &mut Vec<Finding>) {
     let message = format!("{text} is not ended on every way out: {text}.{name} is missing");
     let mut finding = finding(&RULE, Tier::Likely, body, span, message);
     finding.why = "the goroutine that it started stays".to_owned();
+    finding.is_never_given_back = obligation.is_never_given_back();
     finding.path.push(step(body, span, "it is started here"));
     tell(body, &own, &mut finding);
     finding.path.extend(way.steps(body, Some(span), "this way out leaves it"));

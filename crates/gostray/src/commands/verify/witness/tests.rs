@@ -68,6 +68,7 @@ fn of(go: &Toolchain, code: &'static str, before: &str, after: &str) -> Witnesse
         fix: Some(Fix { safety: Safety::Safe, title: String::new(), edits }),
         fingerprint: String::new(),
         given_by: None,
+        is_never_given_back: false,
         live: 0,
     };
     let test = witness_test(&finding, &For::default());
