@@ -10,6 +10,7 @@ use gostray_golang::types::{Builtin, FuncId, Object, Selected, Type, VarId};
 use gostray_golang::{Name, Token};
 use rustc_hash::FxHashMap;
 
+mod budget;
 mod options;
 mod sharing;
 mod value;
@@ -17,6 +18,7 @@ mod value;
 use crate::actor::loop_around;
 use crate::path::Atom;
 use crate::program::{Body, BodyId, Callee, Cell, Origin, Parent, Usage, What, parameters, usage};
+use budget::Budget;
 use sharing::{Sharing, sharing};
 use value::{Function, Value, compare};
 
@@ -27,6 +29,7 @@ const MAX_DEPTH: u32 = 6;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Given {
     parameters: FxHashMap<ExprId, Value>,
+    budget: Budget,
 }
 
 impl Given {
@@ -71,7 +74,8 @@ impl Given {
         {
             given.push((name, self.value(body, receiver, depth)));
         }
-        Self { parameters: given.into_iter().filter(|(_, value)| *value != Value::Unknown).collect() }
+        let parameters = given.into_iter().filter(|(_, value)| *value != Value::Unknown).collect();
+        Self { parameters, budget: self.budget.clone() }
     }
 
     /// What is given for `options ...Option`.
@@ -94,7 +98,7 @@ impl Given {
     fn value(&self, body: &Body<'_>, expr: ExprId, depth: u32) -> Value {
         let (ast, types) = (body.ast(), &body.tree.types);
         let expr = ast.unparen(expr);
-        if depth > MAX_DEPTH {
+        if depth > MAX_DEPTH || !self.budget.spend() {
             return Value::Unknown;
         }
         let value = |inner| self.value(body, inner, depth + 1);
@@ -104,7 +108,10 @@ impl Given {
                 Some(Object::Const) if name == "true" || name == "false" => Value::says(name == "true"),
                 Some(Object::Var(VarId::Local { .. })) => self.variable(body, expr, depth + 1),
                 Some(Object::Func(function)) => match body.program.body_of(*function) {
-                    Some(of) => Value::Functions(vec![Function { body: of.id, given: Self::default() }]),
+                    Some(of) => {
+                        let given = Self { budget: self.budget.clone(), ..Self::default() };
+                        Value::Functions(vec![Function { body: of.id, given }])
+                    }
                     None => Value::Other,
                 },
                 _ => integer(body, expr),

@@ -393,12 +393,15 @@ fn asks_type_of_contained(body: &Body<'_>, ok: ExprId) -> bool {
         let Parent::Stmt(stmt) = tree.around(ast, *name) else { return false };
         let StmtKind::Assign { right, .. } = ast[stmt].kind else { return false };
         let Some(value) = ast.at(right, 0).map(|value| ast.unparen(value)) else { return false };
-        matches!(ast[value].kind, ExprKind::TypeAssert { x, .. } if is_contained(body, ast.unparen(x)))
+        matches!(ast[value].kind, ExprKind::TypeAssert { x, .. } if is_contained(body, ast.unparen(x), 0))
     })
 }
 
+/// So many variables on it is looked where a value comes from.
+const MAX_VARIABLES: u32 = 3;
+
 /// Is it what a container gives: `element.Value`, `heap.Pop(h)`, `pool.Get()`, `values.Load(key)`?
-fn is_contained(body: &Body<'_>, value: ExprId) -> bool {
+fn is_contained(body: &Body<'_>, value: ExprId, depth: u32) -> bool {
     let (ast, tree, world) = (body.ast(), &body.tree, body.program.world);
     match ast[value].kind {
         ExprKind::Selector { x, selected } => {
@@ -417,11 +420,11 @@ fn is_contained(body: &Body<'_>, value: ExprId) -> bool {
             ),
             _ => false,
         },
-        ExprKind::Ident(_) => {
+        ExprKind::Ident(_) if depth < MAX_VARIABLES => {
             let Some(variable @ VarId::Local { .. }) = tree.types.variable(value) else { return false };
             let mut names_of = tree.uses.get(&Cell::Var(variable)).into_iter().flatten();
             names_of.any(|name| match usage(ast, tree, *name) {
-                Usage::Gets(Some(value)) => is_contained(body, ast.unparen(value)),
+                Usage::Gets(Some(value)) => is_contained(body, ast.unparen(value), depth + 1),
                 // `v, ok := values.Load(key)`
                 Usage::Gets(None) => source(body, *name).is_some_and(|call| match body.callee(call) {
                     Callee::Func(function) => matches!(names(world, function), Some(("sync", Some("Map"), _))),

@@ -55,11 +55,14 @@ fn calls_of(body: &Body<'_>, value: ExprId) -> Vec<ExprId> {
         _ => None,
     })
     .filter(|value| matches!(ast[*value].kind, ExprKind::Call { .. }))
+    .take(MAX_VALUES)
     .collect()
 }
 
-/// Functions that give a context, or its parent, are followed so deep.
+/// Functions that give a context, its parent or a client are followed so deep, and so many of the values that they give or that a
+/// variable gets.
 const MAX_DEPTH: u32 = 4;
+const MAX_VALUES: usize = 16;
 
 /// Does a context end by itself, with the test, with the function that it is made in, or with its parent?
 fn ends(body: &Body<'_>, context: ExprId, depth: u32) -> bool {
@@ -97,7 +100,7 @@ fn ends(body: &Body<'_>, context: ExprId, depth: u32) -> bool {
 /// Does a function give a context that ends, whatever it is given?
 fn gives_what_ends(body: &Body<'_>, depth: u32) -> bool {
     let flow = body.flow();
-    let mut returned = flow.all().filter_map(|(_, event)| match event.what {
+    let returned = flow.all().filter_map(|(_, event)| match event.what {
         What::Return { stmt } => match body.ast()[stmt].kind {
             StmtKind::Return(results) => Some(body.ast().at(results, 0)),
             _ => None,
@@ -105,7 +108,7 @@ fn gives_what_ends(body: &Body<'_>, depth: u32) -> bool {
         _ => None,
     });
     let mut is_any = false;
-    let is_so = returned.all(|value| {
+    let is_so = returned.take(MAX_VALUES).all(|value| {
         is_any = true;
         value.is_some_and(|value| {
             is_named(body.program.world, body.tree.types.ty(value), "context", "Context") && ends(body, value, depth)
@@ -201,7 +204,12 @@ fn is_limited(body: &Body<'_>, client: ExprId, depth: u32) -> bool {
                     .any(|result| is_client(&inner, result) && is_limited(&inner, result, depth + 1)),
                 _ => false,
             };
-            inner.flow().all().any(|(_, event)| matches!(event.what, What::Return { stmt } if gives(stmt)))
+            let flow = inner.flow();
+            let returns = flow.all().filter_map(|(_, event)| match event.what {
+                What::Return { stmt } => Some(stmt),
+                _ => None,
+            });
+            returns.take(MAX_VALUES).any(gives)
         }
         _ => is_client(body, client) && sets_time_limit(ast, client),
     }
