@@ -17,7 +17,7 @@ mod value;
 
 use crate::actor::loop_around;
 use crate::path::Atom;
-use crate::program::{Body, BodyId, Callee, Cell, Origin, Parent, Usage, What, parameters, usage};
+use crate::program::{Body, BodyId, Callee, Cell, Origin, Parent, Usage, What, is_variadic, parameters, usage};
 use budget::Budget;
 use sharing::{Sharing, sharing};
 use value::{Function, Value, compare};
@@ -57,7 +57,7 @@ impl Given {
         let names = parameters(callee.ast(), callee.function().signature);
         let arguments = body.arguments(call);
         let is_spread = matches!(body.ast()[call].kind, ExprKind::Call { is_spread: true, .. });
-        let is_variadic = is_variadic(callee);
+        let is_variadic = is_variadic(callee.ast(), callee.function().signature);
         let fixed = names.len() - usize::from(is_variadic);
         let mut given: Vec<(ExprId, Value)> = names
             .iter()
@@ -369,10 +369,4 @@ fn receiver_of(body: &Body<'_>, method: FuncId) -> Option<ExprId> {
     let DeclKind::Func(decl) = ast[method.decl].kind else { return None };
     let field = ast.at(decl.receiver?.fields, 0)?;
     ast.at(ast[field].names, 0)
-}
-
-fn is_variadic(body: &Body<'_>) -> bool {
-    let ast = body.ast();
-    let last = ast.list(ast[body.function().signature].parameters.fields).next_back();
-    last.is_some_and(|field| matches!(ast[ast[field].ty].kind, ExprKind::Ellipsis(_)))
 }

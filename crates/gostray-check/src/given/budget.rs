@@ -33,3 +33,17 @@ impl PartialEq for Budget {
 }
 
 impl Eq for Budget {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_asked_because_of_one_call_shares_it() {
+        let (first, other) = (Budget::default(), Budget::default());
+        let shared = first.clone();
+        assert!((0..EXPRESSIONS).all(|_| shared.spend()));
+        assert!(!first.spend() && !shared.spend());
+        assert!(other.spend());
+    }
+}

@@ -33,7 +33,7 @@ pub(crate) use calls::{calls, targets};
 pub(crate) use events::{Event, Flow, What};
 pub(crate) use known::{Known, is_named, names};
 pub(crate) use sight::{Sight, saw, seeing};
-pub(crate) use tree::{Cell, Origin, Parent, Tree, parameters, select_of};
+pub(crate) use tree::{Cell, Origin, Parent, Tree, is_variadic, parameters, select_of};
 pub(crate) use usage::{Usage, usage};
 pub(crate) use value::{Operation, Trail, follow, follow_cell};
 

@@ -264,8 +264,7 @@ impl Builder<'_> {
     }
 }
 
-/// The declared identifiers of a signature's parameters, the receiver first if there is one; `None` for
-/// one without name.
+/// The declared identifiers of a signature's parameters, without the receiver; `None` for one without name.
 pub(crate) fn parameters(ast: &Ast, signature: SignatureId) -> Vec<Option<ExprId>> {
     let mut idents = Vec::new();
     for field in ast.list(ast[signature].parameters.fields) {
@@ -276,6 +275,12 @@ pub(crate) fn parameters(ast: &Ast, signature: SignatureId) -> Vec<Option<ExprId
         idents.extend(ast.list(names).map(Some));
     }
     idents
+}
+
+/// Does a function take any number of values for its last parameter?
+pub(crate) fn is_variadic(ast: &Ast, signature: SignatureId) -> bool {
+    let last = ast.list(ast[signature].parameters.fields).next_back();
+    last.is_some_and(|field| matches!(ast[ast[field].ty].kind, ExprKind::Ellipsis(_)))
 }
 
 /// Is it one of the statements that Go writes within a clause of a `select`: the operation itself?

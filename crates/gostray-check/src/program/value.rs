@@ -6,7 +6,7 @@ use gostray_golang::package::FileId;
 use gostray_golang::types::{Object, Type, VarId};
 use rustc_hash::FxHashSet;
 
-use crate::program::{BodyId, Callee, Cell, Program, Usage, parameters, usage};
+use crate::program::{BodyId, Callee, Cell, Program, Usage, is_variadic, parameters, usage};
 
 /// Why not everything that is done with a value is seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,11 +277,6 @@ fn is_result(program: &Program<'_>, file: FileId, name: ExprId) -> bool {
 
 fn is_declaration(program: &Program<'_>, file: FileId, expr: ExprId) -> bool {
     program.tree(file).directly_around(expr) == Parent::None
-}
-
-fn is_variadic(ast: &gostray_golang::ast::Ast, signature: gostray_golang::ast::SignatureId) -> bool {
-    let last = ast.list(ast[signature].parameters.fields).next_back();
-    last.is_some_and(|field| matches!(ast[ast[field].ty].kind, ExprKind::Ellipsis(_)))
 }
 
 fn first_expr(program: &Program<'_>, file: FileId) -> ExprId {
