@@ -59,6 +59,11 @@ impl Given {
         let is_spread = matches!(body.ast()[call].kind, ExprKind::Call { is_spread: true, .. });
         let is_variadic = is_variadic(callee.ast(), callee.function().signature);
         let fixed = names.len() - usize::from(is_variadic);
+        // `New(f())` of a function with several results, or `T.New(x)`: which is which is not asked.
+        let is_several = arguments.iter().any(|argument| matches!(body.tree.types.ty(*argument), Type::Tuple(_)));
+        if is_several || arguments.len() < fixed || arguments.len() > fixed && !is_variadic {
+            return Self { budget: self.budget.clone(), ..Self::default() };
+        }
         let mut given: Vec<(ExprId, Value)> = names
             .iter()
             .take(fixed)
